@@ -1,0 +1,30 @@
+"""Errors that a user can mend: each message names the thing, its value and what to do.
+
+The command line prints them without a traceback; anything else is a bug and keeps its own.
+"""
+
+
+class SnnError(Exception):
+    """Root of all errors whose message alone is enough to mend them."""
+
+
+class ConfigError(SnnError):
+    """A configuration value that cannot be used.
+
+    Args:
+        key: dotted configuration key, e.g. ``model.nb_hidden``.
+        value: what was given.
+        allowed: what would have been accepted, as the end of "... must be".
+    """
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        self.key, self.value, self.allowed = key, value, allowed
+        super().__init__(f"{key}={value!r}: must be {allowed}")
+
+
+class DataError(SnnError):
+    """A data file that is missing or damaged; the message names file and place."""
+
+
+class RunError(SnnError):
+    """A run directory that cannot be used as asked (taken, nothing to resume, other config)."""
