@@ -1,0 +1,78 @@
+r"""Leaky readout that does not spike, and the rules that turn its trace into logits.
+
+.. math::
+    f(t+1) = \alpha\,f(t) + S(t)\,W, \qquad o(t+1) = \beta\,o(t) + g\,f(t), \qquad f(0) = o(0) = 0
+
+with ``g = 1``, or ``1 - beta`` with ``leak_scaled_input`` (SpyTorch's tutorials 4 and 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor
+
+
+class ReadoutState(NamedTuple):
+    """State of the readout between two steps, each ``[batch, class]``."""
+
+    current: Tensor
+    """Filtered input ``f(t)``."""
+    potential: Tensor
+    """Output ``o(t)``."""
+
+
+def leaky_readout(
+    spikes: Tensor,
+    weight: Tensor,
+    alpha: Tensor | float,
+    beta: Tensor | float,
+    *,
+    leak_scaled_input: bool = False,
+    state: ReadoutState | None = None,
+) -> tuple[Tensor, ReadoutState]:
+    """Filter spikes twice, without a threshold.
+
+    Args:
+        spikes: ``[batch, step, unit]``.
+        weight: ``[unit, class]``.
+        alpha: decay of the current per step, scalar or ``[class]``.
+        beta: decay of the potential per step, scalar or ``[class]``.
+        leak_scaled_input: scale the current by ``1 - beta``.
+        state: where an earlier chunk ended; None starts from rest.
+
+    Returns:
+        ``o(0) ... o(T)``, ``[batch, step + 1, class]``, and the state after the last step. The
+        first entry is the state that went in: when chunks are joined, later ones drop it.
+    """
+    drive = torch.einsum("abc,cd->abd", spikes, weight)
+    zero = drive.new_zeros(drive.shape[0], drive.shape[2])
+    current, potential = state or ReadoutState(zero, zero)
+    gain = 1.0 - beta if leak_scaled_input else 1.0
+    outputs = [potential]
+    for h in drive.unbind(1):
+        potential = beta * potential + gain * current
+        current = alpha * current + h
+        outputs.append(potential)
+    return torch.stack(outputs, 1), ReadoutState(current, potential)
+
+
+LogitRule = Literal["max", "mean", "last", "sum_softmax"]
+
+# name -> logits [batch, class] from the trace [batch, step + 1, class]
+LOGIT_RULES: dict[str, Callable[[Tensor], Tensor]] = {
+    # SpyTorch; the thesis. The initial zero takes part.
+    "max": lambda trace: trace.max(1).values,
+    "mean": lambda trace: trace.mean(1),
+    "last": lambda trace: trace[:, -1],
+    # Bittar & Garner 2022, Front. Neurosci. 16:865897
+    "sum_softmax": lambda trace: trace.softmax(2).sum(1),
+}
+assert set(LOGIT_RULES) == set(get_args(LogitRule))
+
+
+def logits(trace: Tensor, rule: str = "max") -> Tensor:
+    """Logits ``[batch, class]`` from the readout's trace ``[batch, step + 1, class]``."""
+    return LOGIT_RULES[rule](trace)

@@ -1,0 +1,122 @@
+"""A spiking network: encoder for analog input, hidden LIF layers, leaky readout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from snn.events import EventBatch, EventStore
+from snn.functional import EncoderState, LIFState, ReadoutState, logits
+from snn.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
+
+
+class NetworkOutput(NamedTuple):
+    """What training needs of a forward pass; both carry gradients."""
+
+    logits: Tensor
+    """``[batch, class]``."""
+    spike_counts: list[Tensor]
+    """Spikes per sample and neuron, one ``[batch, unit]`` for each hidden layer."""
+
+
+class NetworkState(NamedTuple):
+    """State of all parts between two chunks of a sequence."""
+
+    encoder: EncoderState | None
+    hidden: list[LIFState]
+    readout: ReadoutState
+    masks: list[Tensor | None]
+    """Dropout masks that are held over the whole sequence."""
+
+
+class Trace(NamedTuple):
+    """Everything that happened in the network, ``[batch, step, unit]`` each."""
+
+    input: Tensor
+    """Spikes that the first hidden layer received (the encoder's, if there is one)."""
+    spikes: list[Tensor]
+    potentials: list[Tensor]
+    """Membrane potentials of each hidden layer, before the reset of that step."""
+    output: Tensor
+    """Readout potentials, ``[batch, step + 1, class]``, the initial state first."""
+    state: NetworkState
+
+
+class SpikingNetwork(nn.Module):
+    """Hidden LIF layers one after another between an optional encoder and a readout.
+
+    Args:
+        hidden: one or several layers; each one's ``nb_units`` is the next one's ``nb_inputs``.
+        readout: turns the last layer's spikes into a trace per class.
+        encoder: turns analog input into spikes; None for input that is spikes already.
+        logit_rule: ``max``, ``mean``, ``last`` or ``sum_softmax`` over the readout's trace.
+
+    Weights are plain parameters, always ``[input, output]``: ``hidden[i].weight``,
+    ``hidden[i].recurrent_weight``, ``readout.weight``, ``encoder.gain``, ``encoder.bias``.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[RecurrentLIF],
+        readout: LeakyReadout,
+        encoder: CurrentEncoder | None = None,
+        logit_rule: str = "max",
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.hidden = nn.ModuleList(hidden)
+        self.readout = readout
+        self.logit_rule = logit_rule
+
+    def forward(self, x: Tensor | EventBatch | EventStore) -> NetworkOutput:
+        """Classify a batch.
+
+        Args:
+            x: events, spike counts ``[batch, step, unit]``, or analog ``[batch, step, channel]``
+                if the network has an encoder.
+        """
+        trace = self.trace(x)
+        return NetworkOutput(
+            logits(trace.output, self.logit_rule), [spikes.sum(1) for spikes in trace.spikes]
+        )
+
+    def trace(
+        self, x: Tensor | EventBatch | EventStore, state: NetworkState | None = None
+    ) -> Trace:
+        """Run the network and keep everything.
+
+        Args:
+            x: as in :meth:`forward`; or one chunk of a longer sequence.
+            state: ``trace.state`` of the chunk before; None starts from rest.
+
+        Returns:
+            The trace. A sequence run in chunks gives the same spikes, potentials and outputs as
+            in one piece; only the readout's trace repeats the chunk boundary as its first entry.
+        """
+        dtype = self.readout.weight.dtype
+        x = x.to(dtype) if isinstance(x, Tensor) else x.to_dense(dtype)
+        encoder_state = state.encoder if state else None
+        if self.encoder is not None:
+            x, _, encoder_state = self.encoder(x, encoder_state)
+        masks = [
+            state.masks[i]
+            if state and state.masks[i] is not None
+            else layer.draw_mask(*x.shape[:2])
+            for i, layer in enumerate(self.hidden)
+        ]
+        sent, spikes, potentials, hidden_states = x, [], [], []
+        for i, layer in enumerate(self.hidden):
+            s, u, layer_state = layer(sent, state.hidden[i] if state else None, masks[i])
+            spikes.append(s)
+            potentials.append(u)
+            hidden_states.append(layer_state)
+            sent = s if masks[i] is None else s * masks[i]
+        output, readout_state = self.readout(sent, state.readout if state else None)
+        held = [
+            mask if layer.dropout_mask == "sample" else None
+            for layer, mask in zip(self.hidden, masks, strict=True)
+        ]
+        end = NetworkState(encoder_state, hidden_states, readout_state, held)
+        return Trace(x, spikes, potentials, output, end)
