@@ -1,0 +1,277 @@
+"""What all data modules share: splits, loaders, and the order in which samples are seen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Self
+
+import torch
+from pydantic import Field
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
+
+from snn.data.splits import seeded_generator, stratified_pick, stratified_split
+from snn.errors import ConfigError
+from snn.events import EventBatch, EventStore
+
+Batch = tuple[EventBatch | Tensor, Tensor]
+
+# Constraints of the constructor keys that all data modules take.
+Steps = Annotated[int, Field(gt=0)]
+BatchSize = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0)]
+SampleCount = Annotated[int, Field(gt=0)]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Labelled samples: rows ``index`` of ``inputs``.
+
+    Attributes:
+        inputs: spikes of at least these samples, or analog signals float32
+            ``[sample, step, channel]``. Subsets share it.
+        labels: int64 ``[n]``, of the samples of this split.
+        index: int64 ``[n]``, their rows in ``inputs``.
+    """
+
+    inputs: EventStore | Tensor
+    labels: Tensor
+    index: Tensor
+
+    @classmethod
+    def whole(cls, inputs: EventStore | Tensor, labels: Tensor) -> Self:
+        """All samples of ``inputs``."""
+        return cls(inputs, labels, torch.arange(len(labels)))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: Tensor) -> Batch:
+        """The batch of samples ``index`` (int64 ``[batch]``) of this split, and its labels."""
+        rows = self.index[index]
+        if isinstance(self.inputs, Tensor):
+            return self.inputs[rows], self.labels[index]
+        return EventBatch(self.inputs, rows), self.labels[index]
+
+    def subset(self, index: Tensor) -> Self:
+        """Some of the samples, without a copy of the inputs."""
+        return replace(self, labels=self.labels[index], index=self.index[index])
+
+    def counts(self) -> Tensor | None:
+        """Events of each sample, int64 ``[n]``; None for analog signals."""
+        return None if isinstance(self.inputs, Tensor) else self.inputs.counts()[self.index]
+
+
+class BatchOrder(Sampler[Tensor]):
+    """Batches of indices: ascending, or shuffled anew in each epoch.
+
+    The order depends on the seed and the epoch alone, so a run that is resumed at an epoch sees
+    what an undisturbed one sees.
+    """
+
+    def __init__(self, nb_samples: int, batch_size: int, shuffle_seed: int | None = None) -> None:
+        self.nb_samples, self.batch_size = nb_samples, batch_size
+        self.shuffle_seed, self.epoch = shuffle_seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.nb_samples // self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.shuffle_seed is None:
+            order = torch.arange(self.nb_samples)
+        else:
+            generator = seeded_generator(self.shuffle_seed, self.epoch)
+            order = torch.randperm(self.nb_samples, generator=generator)
+        return iter(order.split(self.batch_size) if self.nb_samples else ())
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What a data set hands over: its official training and test part, not yet split.
+
+    Attributes:
+        train: everything that training and validation may use.
+        test: never used to choose anything.
+        class_names: one per label.
+        facts: for the summary.
+    """
+
+    train: Split
+    test: Split
+    class_names: list[str]
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+class SpikeDataModule(LightningDataModule):
+    """Base of all data modules. Sub-classes implement ``load`` and set the class attributes.
+
+    The constructor touches no file. ``prepare_data()`` downloads and encodes into the cache;
+    ``setup()`` opens the cache and splits.
+
+    Args:
+        root: folder of the data sets.
+        cache: folder for encoded data; never inside of a read-only root.
+        download: whether missing files may be fetched.
+        nb_steps: time steps of a sample.
+        batch_size: samples per batch; the last of an epoch may be smaller.
+        val_fraction: share of the training part that validates; 0 = no validation.
+        split_seed: of all splits. It is apart from ``seed``, so that runs of several seeds
+            validate on the same samples.
+        seed: of the order of training samples.
+        train_eval_samples: size of the fixed, stratified part of the training samples on which
+            accuracy is measured during fitting; None = all of them.
+
+    Attributes:
+        nb_units: input units (spikes) or channels (analog).
+        nb_classes: number of classes; their names are ``class_names``.
+        analog: whether inputs are float32 ``[sample, step, channel]`` instead of spikes.
+        time_step: milliseconds that one step stands for in the neuron model.
+        train, val, test: the splits after ``setup()``; ``val`` is None for ``val_fraction=0``.
+        summary: plain facts for logs, after ``setup()``.
+    """
+
+    name: str
+    analog: bool = False
+    time_step: float = 1.0
+    nb_units: int
+    nb_classes: int
+    class_names: list[str]
+    train: Split
+    val: Split | None
+    test: Split
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        cache: str,
+        download: bool,
+        nb_steps: int,
+        batch_size: int,
+        val_fraction: float,
+        split_seed: int,
+        seed: int,
+        train_eval_samples: int | None,
+    ) -> None:
+        super().__init__()
+        for key, value in (("nb_steps", nb_steps), ("batch_size", batch_size)):
+            if value < 1:
+                raise ConfigError(f"data.{key}", value, "at least 1")
+        if not 0 <= val_fraction < 1:
+            raise ConfigError("data.val_fraction", val_fraction, "at least 0 and below 1")
+        if train_eval_samples is not None and train_eval_samples < 1:
+            raise ConfigError("data.train_eval_samples", train_eval_samples, "at least 1, or null")
+        self.root, self.cache = Path(root).expanduser(), Path(cache).expanduser()
+        self.download = download
+        self.nb_steps, self.batch_size = nb_steps, batch_size
+        self.val_fraction, self.split_seed, self.seed = val_fraction, split_seed, seed
+        self.train_eval_samples = train_eval_samples
+        self.summary: dict[str, object] = {}
+        self._source: Source | None = None
+
+    @property
+    def val_splits(self) -> tuple[str, ...]:
+        """Names of the loaders of ``val_dataloader``, in its order."""
+        return ("val", "train") if self.val_fraction else ("train",)
+
+    @property
+    def test_splits(self) -> tuple[str, ...]:
+        """Names of the loaders of ``test_dataloader``, in its order."""
+        return ("train", "val", "test") if self.val_fraction else ("train", "test")
+
+    def load(self) -> Source:
+        """Reads, or encodes and caches, the data set; sets ``nb_units``. Called once."""
+        raise NotImplementedError
+
+    def split_validation(self, train: Split) -> tuple[Tensor, Tensor]:
+        """(training, validation) indices into ``train``, the second empty for no validation."""
+        return stratified_split(train.labels, self.val_fraction, self.split_seed)
+
+    def after_split(self) -> None:
+        """For what must be computed from the training samples alone."""
+
+    def prepare_data(self) -> None:
+        if self._source is None:
+            self._source = self.load()
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.summary:
+            return
+        self.prepare_data()
+        source = self._source
+        self.class_names = source.class_names
+        self.nb_classes = len(source.class_names)
+        train_index, val_index = self.split_validation(source.train)
+        self.train = source.train.subset(train_index)
+        self.val = source.train.subset(val_index) if len(val_index) else None
+        self.test = source.test
+        self.after_split()
+        self.summary = {**self._describe(), **source.facts}
+
+    def split(self, name: str) -> Split:
+        """A split by the name it has in ``val_splits`` or ``test_splits``."""
+        return getattr(self, name)
+
+    def train_dataloader(self) -> DataLoader:
+        return self._loader(self.train, shuffle_seed=self.seed)
+
+    def eval_dataloaders(self, train_samples: int | None = None) -> dict[str, DataLoader]:
+        """Loaders in fixed order, by split name; ``val`` is missing if there is none.
+
+        Args:
+            train_samples: evaluate on this many training samples, the same ones each time and
+                stratified; None = all of them.
+        """
+        loaders = {}
+        for name in dict.fromkeys((*self.val_splits, *self.test_splits)):
+            split = self.split(name)
+            if name == "train" and train_samples is not None and train_samples < len(split):
+                split = split.subset(stratified_pick(split.labels, train_samples, self.split_seed))
+            loaders[name] = self._loader(split)
+        return loaders
+
+    def val_dataloader(self) -> list[DataLoader]:
+        """One loader per name of ``val_splits``."""
+        loaders = self.eval_dataloaders(self.train_eval_samples)
+        return [loaders[name] for name in self.val_splits]
+
+    def test_dataloader(self) -> list[DataLoader]:
+        """One loader per name of ``test_splits``, each over the whole split."""
+        loaders = self.eval_dataloaders(None)
+        return [loaders[name] for name in self.test_splits]
+
+    def _loader(self, split: Split, shuffle_seed: int | None = None) -> DataLoader:
+        # Workers would only copy batches between processes: gathering one takes a millisecond.
+        return DataLoader(
+            split,
+            sampler=BatchOrder(len(split), self.batch_size, shuffle_seed),
+            batch_size=None,
+            collate_fn=_as_it_is,
+            num_workers=0,
+        )
+
+    def _describe(self) -> dict[str, object]:
+        facts: dict[str, object] = {
+            "data": self.name,
+            "nb_steps": self.nb_steps,
+            "nb_units": self.nb_units,
+            "nb_classes": self.nb_classes,
+        }
+        for name in self.test_splits:
+            split = self.split(name)
+            facts[f"{name}_samples"] = len(split)
+            if (counts := split.counts()) is not None:
+                facts[f"{name}_events"] = int(counts.sum())
+                facts[f"{name}_events_per_sample"] = round(float(counts.double().mean()), 2)
+                facts[f"{name}_empty_samples"] = int((counts == 0).sum())
+        return facts
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch

@@ -1,0 +1,131 @@
+"""Smooth random manifolds as spike times: a classification problem without any file."""
+
+import math
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from snn.data.base import (
+    BatchSize,
+    Fraction,
+    SampleCount,
+    Seed,
+    Source,
+    SpikeDataModule,
+    Split,
+    Steps,
+)
+from snn.events import EventStore
+
+_PRECISION = 1e-3  # harmonics weaker than this are left out
+_MAX_HARMONICS = 1000
+_REFERENCE_POINTS = 1000  # draws that set the range of each coordinate
+
+
+class Randman(SpikeDataModule):
+    """Spike times on smooth random manifolds, one manifold per class.
+
+    Construction (F. Zenke and T. P. Vogels, Neural Computation 33:899, 2021): a sample is a point
+    ``x``, uniform in the cube ``[0, 1)^dim``. Unit i of class c spikes exactly once, at the time
+    given by a random smooth function of x,
+
+        f_i(x) = prod_d sum_k  A / k^smoothness * sin(2 pi (k B x_d + C))
+
+    with A, B, C drawn from U(0, 1) for each class, unit, dimension d and harmonic k = 1, 2, ...
+    Each ``f_i`` is scaled to 0..1 (by its range over reference points apart from the samples;
+    what exceeds it is clipped) and stretched over the ``nb_steps`` steps. Every unit spikes once
+    in every sample, so the class shows in the times alone, never in the counts.
+
+    Larger ``smoothness`` and smaller ``dim`` make the problem easier. Everything is generated in
+    memory from ``data_seed``; ``root``, ``cache`` and ``download`` are not used.
+
+    Args:
+        nb_classes: classes, one manifold each.
+        nb_units: input units, the dimensions that the manifolds are embedded in.
+        dim: dimension of the manifolds.
+        smoothness: decay of the harmonics (alpha of the paper).
+        nb_train: samples per class for training and validation.
+        nb_test: samples per class for the test.
+        data_seed: of manifolds and samples.
+
+    The other arguments are those of :class:`SpikeDataModule`.
+    """
+
+    name = "randman"
+
+    def __init__(
+        self,
+        *,
+        root: str = "data",
+        cache: str = "data/cache",
+        download: bool = True,
+        nb_steps: Steps = 50,
+        batch_size: BatchSize = 256,
+        val_fraction: Fraction = 0.1,
+        split_seed: Seed = 1234,
+        seed: Seed = 0,
+        train_eval_samples: SampleCount | None = 5000,
+        nb_classes: Annotated[int, Field(gt=1)] = 10,
+        nb_units: Annotated[int, Field(gt=0)] = 40,
+        dim: Annotated[int, Field(gt=0)] = 2,
+        smoothness: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2.0,
+        nb_train: Annotated[int, Field(gt=0)] = 800,
+        nb_test: Annotated[int, Field(gt=0)] = 200,
+        data_seed: Seed = 0,
+    ) -> None:
+        super().__init__(
+            root=root,
+            cache=cache,
+            download=download,
+            nb_steps=nb_steps,
+            batch_size=batch_size,
+            val_fraction=val_fraction,
+            split_seed=split_seed,
+            seed=seed,
+            train_eval_samples=train_eval_samples,
+        )
+        self.nb_classes, self.nb_units, self.dim = nb_classes, nb_units, dim
+        self.smoothness, self.nb_train, self.nb_test = smoothness, nb_train, nb_test
+        self.data_seed = data_seed
+
+    def load(self) -> Source:
+        seeds = np.random.SeedSequence(self.data_seed).spawn(self.nb_classes)
+        classes = [self._sample_manifold(np.random.default_rng(seed)) for seed in seeds]
+        steps = np.stack(classes)  # [class, sample, unit]
+        return Source(
+            train=self._split(steps[:, self.nb_test :]),
+            test=self._split(steps[:, : self.nb_test]),
+            class_names=[str(label) for label in range(self.nb_classes)],
+        )
+
+    def _sample_manifold(self, rng: np.random.Generator) -> np.ndarray:
+        """Spike steps ``[nb_test + nb_train, nb_units]`` of one class."""
+        cutoff = min(math.ceil(_PRECISION ** (-1 / self.smoothness)), _MAX_HARMONICS)
+        harmonic = np.arange(1.0, cutoff + 1)
+        shape = (self.dim, self.nb_units, len(harmonic))
+        a, b, c = rng.random((3, *shape))
+        points = rng.random((_REFERENCE_POINTS + self.nb_test + self.nb_train, self.dim))
+        embedded = np.ones((len(points), self.nb_units))
+        for d in range(self.dim):
+            phase = harmonic * b[d] * points[:, d, None, None] + c[d]  # [point, unit, harmonic]
+            amplitude = a[d] / harmonic**self.smoothness
+            embedded *= np.einsum("puk,uk->pu", np.sin(2 * np.pi * phase), amplitude)
+        low, high = embedded[:_REFERENCE_POINTS].min(0), embedded[:_REFERENCE_POINTS].max(0)
+        scaled = (embedded[_REFERENCE_POINTS:] - low) / (high - low)
+        return np.clip(scaled * self.nb_steps, 0, self.nb_steps - 1).astype(np.int64)
+
+    def _split(self, steps: np.ndarray) -> Split:
+        nb_classes, nb_per_class, nb_units = steps.shape
+        sample = np.repeat(np.arange(nb_classes * nb_per_class), nb_units)
+        unit = np.tile(np.arange(nb_units), nb_classes * nb_per_class)
+        store = EventStore.from_events(
+            sample,
+            steps.reshape(-1),
+            unit,
+            nb_samples=nb_classes * nb_per_class,
+            nb_steps=self.nb_steps,
+            nb_units=nb_units,
+        )
+        return Split.whole(store, torch.arange(nb_classes).repeat_interleave(nb_per_class))

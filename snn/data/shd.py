@@ -1,0 +1,238 @@
+"""Spiking Heidelberg Digits, and other recordings in the same file format."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from snn.data.base import (
+    BatchSize,
+    Fraction,
+    SampleCount,
+    Seed,
+    Source,
+    SpikeDataModule,
+    Split,
+    Steps,
+)
+from snn.data.cache import Encoded, cached_events, unpacked
+from snn.data.download import RemoteFile, ensure
+from snn.data.files import fingerprint, locate
+from snn.data.spike_hdf5 import Binning, encode_file, read_class_names
+from snn.data.splits import choose_speakers
+from snn.errors import ConfigError, DataError
+
+_MIRRORS = ("https://zenkelab.org/datasets/", "https://compneuro.net/datasets/")
+_TRAIN, _TEST = "SHD/shd_train.h5", "SHD/shd_test.h5"
+
+# Checksums of the packed files: zenkelab.org/datasets/md5sums.txt.
+FILES = tuple(
+    RemoteFile(
+        path=f"{path}.gz",
+        urls=tuple(f"{mirror}{Path(path).name}.gz" for mirror in _MIRRORS),
+        checksum=f"md5:{md5}",
+        size=size,
+        instead=(path,),
+    )
+    for path, md5, size in (
+        (_TRAIN, "d47c9825dee33347913e8ce0f2be08b0", "about 130 MB"),
+        (_TEST, "3062a80ec0c5719404d5b02e166543b1", "about 38 MB"),
+    )
+)
+
+
+class SHD(SpikeDataModule):
+    """Spiking Heidelberg Digits (Cramer et al. 2022): spoken digits as spikes of 700 channels.
+
+    Spikes are binned by ``floor(t / (max_time / nb_steps))``; two spikes of a unit in one step
+    count twice, as in SpyTorch. A step stands for a nominal 1 ms in the neuron model whatever its
+    true length, as in SpyTorch's tutorial 4. Classes are those of ``extra/keys``, or else the
+    labels of the training file.
+
+    Tried on files in this format of another corpus (float16 times, uint16 units); the original
+    SHD files, of the same layout, have not been at hand.
+
+    Args:
+        train_file: HDF5 file relative to ``root`` or absolute; ``.gz`` is found as well.
+        test_file: likewise.
+        max_time: seconds that ``nb_steps`` steps last; later spikes are dropped and counted.
+        nb_units: input units; None = as many as occur in the two files, at most 700.
+        split: validate on a ``stratified`` share of all recordings, or on ``speaker``s who are
+            not trained on.
+        val_speakers: ids of those speakers; None = those who come closest to ``val_fraction``.
+
+    The other arguments are those of :class:`SpikeDataModule`.
+
+    If some but not all test recordings are of speakers unheard in the training file, they form
+    one more split, ``test_unheard``. ``speakers`` holds an int64 ``[sample]`` tensor per split, if
+    the files tell the speakers.
+
+    Raises (``setup``):
+        DataError: a file is missing or damaged.
+    """
+
+    name = "shd"
+
+    def __init__(
+        self,
+        *,
+        root: str = "data",
+        cache: str = "data/cache",
+        download: bool = True,
+        nb_steps: Steps = 100,
+        batch_size: BatchSize = 256,
+        val_fraction: Fraction = 0.1,
+        split_seed: Seed = 1234,
+        seed: Seed = 0,
+        train_eval_samples: SampleCount | None = 5000,
+        train_file: str = _TRAIN,
+        test_file: str = _TEST,
+        max_time: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.4,
+        nb_units: Annotated[int, Field(gt=0)] | None = None,
+        split: Literal["stratified", "speaker"] = "stratified",
+        val_speakers: list[Annotated[int, Field(ge=0)]] | None = None,
+    ) -> None:
+        super().__init__(
+            root=root,
+            cache=cache,
+            download=download,
+            nb_steps=nb_steps,
+            batch_size=batch_size,
+            val_fraction=val_fraction,
+            split_seed=split_seed,
+            seed=seed,
+            train_eval_samples=train_eval_samples,
+        )
+        if split not in ("stratified", "speaker"):
+            raise ConfigError("data.split", split, "stratified or speaker")
+        if not max_time > 0:
+            raise ConfigError("data.max_time", max_time, "a positive number of seconds")
+        if val_speakers is not None and (split != "speaker" or not val_fraction):
+            raise ConfigError(
+                "data.val_speakers",
+                list(val_speakers),
+                "left out, unless data.split=speaker and data.val_fraction is above 0",
+            )
+        self.train_file, self.test_file = train_file, test_file
+        self.binning = Binning(max_time, nb_steps, nb_units)
+        self.split_by = split
+        self.val_speakers = None if val_speakers is None else list(val_speakers)
+        self.speakers: dict[str, Tensor] = {}
+        self.test_unheard: Split | None = None
+
+    @property
+    def test_splits(self) -> tuple[str, ...]:
+        extra = ("test_unheard",) if self.test_unheard is not None else ()
+        return (*super().test_splits, *extra)
+
+    @classmethod
+    def fetch(cls, root: Path, *, download: bool = True) -> list[Path]:
+        """Paths of the two original files, downloading what is missing."""
+        return ensure(FILES, root, download=download)
+
+    def load(self) -> Source:
+        paths = [self._path(name) for name in (self.train_file, self.test_file)]
+        files = [unpacked(path, self.cache) for path in paths]
+        train, test = (
+            self._part(part, path, file)
+            for part, path, file in zip(("train", "test"), paths, files, strict=True)
+        )
+        class_names = _class_names(paths, files, train.arrays["labels"])
+        for path, part in zip(paths, (train, test), strict=True):
+            _check_labels(path, part.arrays["labels"], len(class_names))
+        self.nb_units = max(train.events.nb_units, test.events.nb_units)
+        if all("speakers" in part.arrays for part in (train, test)):
+            self.speakers = {"all": train.arrays["speakers"], "test": test.arrays["speakers"]}
+        return Source(
+            Split.whole(train.events.with_units(self.nb_units), train.arrays["labels"]),
+            Split.whole(test.events.with_units(self.nb_units), test.arrays["labels"]),
+            class_names,
+            {
+                "train_file_dropped_events": train.facts["dropped_events"],
+                "test_file_dropped_events": test.facts["dropped_events"],
+            },
+        )
+
+    def split_validation(self, train: Split) -> tuple[Tensor, Tensor]:
+        if self.split_by == "stratified" or not self.val_fraction:
+            return super().split_validation(train)
+        if not self.speakers:
+            raise DataError(
+                f"{self._path(self.train_file)}: has no extra/speaker, needed for "
+                "data.split=speaker; use data.split=stratified"
+            )
+        speakers = self.speakers["all"]
+        chosen = self.val_speakers
+        if chosen is None:
+            chosen = choose_speakers(speakers, train.labels, self.val_fraction, self.split_seed)
+        validates = torch.isin(speakers, torch.tensor(chosen, dtype=torch.int64))
+        known = set(speakers.tolist())
+        if not set(chosen) <= known or not chosen or validates.all():
+            raise ConfigError(
+                "data.val_speakers", chosen, f"some, not all, of the speakers {sorted(known)}"
+            )
+        return (~validates).nonzero()[:, 0], validates.nonzero()[:, 0]
+
+    def after_split(self) -> None:
+        if not self.speakers:
+            return
+        heard, tested = self.speakers.pop("all"), self.speakers["test"]
+        self.speakers["train"] = heard[self.train.index]
+        if self.val is not None:
+            self.speakers["val"] = heard[self.val.index]
+        unheard = ~torch.isin(tested, heard)
+        if unheard.any() and not unheard.all():
+            index = unheard.nonzero()[:, 0]
+            self.test_unheard = self.test.subset(index)
+            self.speakers["test_unheard"] = tested[index]
+
+    def _path(self, name: str) -> Path:
+        if found := locate(self.root / name):  # an absolute name stands for itself
+            return found
+        official = [file for file in FILES if name in file.instead]
+        if official:
+            return ensure(official, self.root, download=self.download)[0]
+        path = self.root / name
+        raise DataError(
+            f"{path} is missing (nor is there {path.name}.gz); set data.root, "
+            "data.train_file and data.test_file"
+        )
+
+    def _part(self, part: str, path: Path, file: Path) -> Encoded:
+        binning = self.binning
+        key = {
+            "file": fingerprint(file),
+            "max_time": float(binning.max_time),
+            "nb_steps": binning.nb_steps,
+            "nb_units": binning.nb_units,
+            "unit_limit": binning.unit_limit,
+        }
+        return cached_events(
+            self.cache, f"{self.name}-{part}", key, lambda: encode_file(file, binning)
+        )
+
+
+def _class_names(paths: list[Path], files: list[Path], labels: Tensor) -> list[str]:
+    train_names, test_names = (read_class_names(file) for file in files)
+    if train_names and test_names and train_names != test_names:
+        raise DataError(f"{paths[1]}: extra/keys {test_names} differ from {paths[0]}: {train_names}")
+    if names := train_names or test_names:
+        return names
+    counts = torch.bincount(labels)
+    if (counts == 0).any():
+        missing = int((counts == 0).nonzero()[0, 0])
+        raise DataError(
+            f"{paths[0]}: labels reach {len(counts) - 1}, but none is {missing}, and there are no "
+            "class names in extra/keys; a label is out of range"
+        )
+    return [str(label) for label in range(len(counts))]
+
+
+def _check_labels(path: Path, labels: Tensor, nb_classes: int) -> None:
+    if (wrong := (labels >= nb_classes).nonzero()[:, 0]).numel():
+        raise DataError(
+            f"{path}: sample {int(wrong[0])} has label {int(labels[wrong[0]])}, "
+            f"outside 0..{nb_classes - 1}"
+        )

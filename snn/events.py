@@ -1,0 +1,240 @@
+"""The one sparse spike format: compressed sparse rows, one row per (sample, step).
+
+A store of 60,000 samples of 100 steps is three arrays' worth of metadata and one of unit ids;
+a dense ``[sample, step, unit]`` tensor exists for one batch at a time only.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+_INT16_UNITS = 32767
+
+
+@dataclass(frozen=True, eq=False)
+class EventStore:
+    """Spikes of many samples; row ``sample * nb_steps + step`` lists the units that spiked.
+
+    Units ascend within a row, so equal spikes make equal stores. A unit that occurs twice in a row
+    spiked twice in that step.
+
+    Attributes:
+        indptr: int64 ``[nb_samples * nb_steps + 1]``; row r is ``units[indptr[r]:indptr[r + 1]]``.
+        units: ``[nb_events]``, int16 up to 32,767 units, else int32.
+        nb_steps: time steps of a sample.
+        nb_units: unit ids are ``0 .. nb_units - 1``.
+    """
+
+    indptr: Tensor
+    units: Tensor
+    nb_steps: int
+    nb_units: int
+
+    @property
+    def nb_samples(self) -> int:
+        return (self.indptr.numel() - 1) // self.nb_steps
+
+    @property
+    def nb_events(self) -> int:
+        return self.units.numel()
+
+    def __len__(self) -> int:
+        return self.nb_samples
+
+    @classmethod
+    def from_events(
+        cls,
+        sample: ArrayLike,
+        step: ArrayLike,
+        unit: ArrayLike,
+        *,
+        nb_samples: int,
+        nb_steps: int,
+        nb_units: int,
+    ) -> Self:
+        """Builds a store from event coordinates ``[nb_events]`` in any order.
+
+        Raises:
+            ValueError: lengths differ, ids are not integers, or one is out of range.
+        """
+        ids = {
+            name: _checked_ids(name, values, limit)
+            for name, values, limit in (
+                ("sample", sample, nb_samples),
+                ("step", step, nb_steps),
+                ("unit", unit, nb_units),
+            )
+        }
+        if len({len(values) for values in ids.values()}) != 1:
+            lengths = {name: len(values) for name, values in ids.items()}
+            raise ValueError(f"event coordinates differ in length: {lengths}")
+        nb_rows = nb_samples * nb_steps
+        # One integer per event, sorted by value: numpy sorts plain integers several times faster
+        # than it finds a permutation, and the order within a row becomes canonical.
+        key = ids["sample"].astype(np.int64)
+        key *= nb_steps
+        key += ids["step"]
+        key *= nb_units
+        key += ids["unit"]
+        key.sort()
+        row = key // nb_units
+        units = (key - row * nb_units).astype(_unit_dtype(nb_units))
+        indptr = np.zeros(nb_rows + 1, np.int64)
+        np.cumsum(np.bincount(row, minlength=nb_rows), out=indptr[1:])
+        return cls(torch.from_numpy(indptr), torch.from_numpy(units), nb_steps, nb_units)
+
+    @classmethod
+    def concatenate(cls, stores: Sequence[Self]) -> Self:
+        """Joins stores of equal nb_steps along the samples; nb_units is the largest of theirs."""
+        nb_steps = {store.nb_steps for store in stores}
+        if len(nb_steps) != 1:
+            raise ValueError(f"cannot join stores with nb_steps {sorted(nb_steps)}")
+        nb_units = max(store.nb_units for store in stores)
+        pieces, offset = [torch.zeros(1, dtype=torch.int64)], 0
+        for store in stores:
+            pieces.append(store.indptr[1:] + offset)
+            offset += store.nb_events
+        units = torch.cat([store.units for store in stores])
+        return cls(torch.cat(pieces), units, nb_steps.pop(), nb_units).with_units(nb_units)
+
+    def with_units(self, nb_units: int) -> Self:
+        """The same events in a space of ``nb_units`` units; the caller knows that all ids fit."""
+        dtype = torch.int16 if nb_units <= _INT16_UNITS else torch.int32
+        return replace(self, units=self.units.to(dtype), nb_units=nb_units)
+
+    def take(self, index: Tensor) -> Self:
+        """The chosen samples ``index`` (int64 ``[n]``, in that order) as a store of their own.
+
+        Raises:
+            IndexError: an index lies outside ``0 .. nb_samples - 1`` (not checked on a GPU).
+        """
+        index = index.to(self.indptr.device)
+        if index.numel() and not index.is_cuda:
+            low, high = index.aminmax()
+            if low < 0 or high >= self.nb_samples:
+                raise IndexError(f"sample index outside 0..{self.nb_samples - 1}: {low}..{high}")
+        step = torch.arange(self.nb_steps + 1, device=index.device)
+        bounds = self.indptr[index[:, None] * self.nb_steps + step]  # [n, nb_steps + 1]
+        lengths = bounds[:, -1] - bounds[:, 0]
+        ends = lengths.cumsum(0)
+        shift = ends - lengths - bounds[:, 0]  # new position minus old position, per sample
+        nb_events = int(ends[-1]) if len(ends) else 0
+        indptr = torch.cat([bounds.new_zeros(1), (bounds[:, 1:] + shift[:, None]).flatten()])
+        position = torch.arange(nb_events, device=index.device)
+        position -= shift.repeat_interleave(lengths, output_size=nb_events)
+        return replace(self, indptr=indptr, units=self.units[position])
+
+    def to_dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Spike counts ``[sample, step, unit]``. Meant for one batch, never for a data set."""
+        nb_rows = self.nb_samples * self.nb_steps
+        row = torch.arange(nb_rows, device=self.units.device)
+        row = row.repeat_interleave(self.indptr.diff(), output_size=self.nb_events)
+        dense = torch.zeros(nb_rows * self.nb_units, dtype=dtype, device=self.units.device)
+        one = torch.ones((), dtype=dtype, device=self.units.device).expand(self.nb_events)
+        dense.scatter_add_(0, row * self.nb_units + self.units, one)
+        return dense.view(self.nb_samples, self.nb_steps, self.nb_units)
+
+    def counts(self) -> Tensor:
+        """Events of each sample, int64 ``[nb_samples]``."""
+        return self.indptr[:: self.nb_steps].diff()
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """The store on ``device``; itself if it is there already."""
+        return replace(
+            self,
+            indptr=self.indptr.to(device, non_blocking=non_blocking),
+            units=self.units.to(device, non_blocking=non_blocking),
+        )
+
+    def save(self, directory: str | Path) -> None:
+        """Writes ``indptr.npy``, ``units.npy`` and ``events.json`` into an existing directory."""
+        directory = Path(directory)
+        np.save(directory / "indptr.npy", self.indptr.cpu().numpy())
+        np.save(directory / "units.npy", self.units.cpu().numpy())
+        meta = {"nb_steps": self.nb_steps, "nb_units": self.nb_units}
+        (directory / "events.json").write_text(json.dumps(meta), encoding="utf-8")
+
+    @classmethod
+    def load(cls, directory: str | Path) -> Self:
+        """Opens a saved store memory-mapped: pages are read when a batch touches them."""
+        directory = Path(directory)
+        meta = json.loads((directory / "events.json").read_text(encoding="utf-8"))
+        return cls(
+            load_array(directory / "indptr.npy"), load_array(directory / "units.npy"), **meta
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class EventBatch:
+    """Samples ``index`` of ``store``, not yet gathered: a kernel may read the store directly.
+
+    Attributes:
+        store: the spikes of the whole data set.
+        index: int64 ``[batch]``, rows of this batch.
+    """
+
+    store: EventStore
+    index: Tensor
+
+    @property
+    def nb_steps(self) -> int:
+        return self.store.nb_steps
+
+    @property
+    def nb_units(self) -> int:
+        return self.store.nb_units
+
+    @property
+    def device(self) -> torch.device:
+        return self.store.units.device
+
+    def __len__(self) -> int:
+        return self.index.numel()
+
+    def gather(self) -> EventStore:
+        """The samples of this batch alone, on the store's device."""
+        return self.store.take(self.index)
+
+    def to_dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Spike counts ``[batch, step, unit]``."""
+        return self.gather().to_dense(dtype)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """The batch on ``device``. From another device only its own samples travel."""
+        device = torch.device(device)
+        here = self.device
+        if device.type == here.type and device.index in (None, here.index):
+            return replace(self, index=self.index.to(here, non_blocking=non_blocking))
+        gathered = self.gather().to(device, non_blocking)
+        return type(self)(gathered, torch.arange(len(self), device=device))
+
+
+def load_array(path: Path) -> Tensor:
+    """A ``.npy`` file as a memory-mapped tensor; writing to it never reaches the file."""
+    # Copy-on-write, because torch warns of tensors over read-only memory.
+    return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+
+
+def _unit_dtype(nb_units: int) -> type:
+    return np.int16 if nb_units <= _INT16_UNITS else np.int32
+
+
+def _checked_ids(name: str, values: ArrayLike, limit: int) -> np.ndarray:
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: expected one dimension, got shape {array.shape}")
+    if not array.size:
+        return array.astype(np.int64)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"{name}: expected integers, got {array.dtype}")
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= limit:
+        raise ValueError(f"{name}: {low}..{high} is outside 0..{limit - 1}")
+    return array
