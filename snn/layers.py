@@ -37,6 +37,10 @@ def normal_weight(rows: int, columns: int, scale: float, fan: Fan = "in") -> nn.
     return nn.Parameter(torch.empty(rows, columns).normal_(0.0, std))
 
 
+# float32 rounds sigmoid(17) to 1. At 15 a time constant is three million steps: long enough.
+_LOGIT_LIMIT = 15.0
+
+
 class Decay(nn.Module):
     """A decay factor per step, in (0, 1), fixed or learned.
 
@@ -64,7 +68,9 @@ class Decay(nn.Module):
 
     def forward(self) -> Tensor | float:
         """The factor: a float if fixed (exact in every dtype), else a scalar or ``[unit]``."""
-        return self.factor if self.logit is None else torch.sigmoid(self.logit)
+        if self.logit is None:
+            return self.factor
+        return torch.sigmoid(self.logit.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
 
 
 class RecurrentLIF(nn.Module):

@@ -1,0 +1,38 @@
+# make train   set up .venv, train on the built-in data, show the result
+# make test    set up .venv with the test tools, check style, run all tests
+# make fetch   download Fashion-MNIST, SHD and Braille ahead of time
+# make clean   remove .venv and what tests and builds leave behind
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: train test lint fetch clean
+
+train: $(VENV)/.installed
+	$(BIN)/python train.py
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+fetch: $(VENV)/.installed
+	$(BIN)/python -m snn.data fetch fashion_mnist shd tbl
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -e . -c constraints.txt
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install -e '.[dev]' -c constraints.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,19 @@
+"""What looks on while a network is trained, and what makes a run repeatable."""
+
+from snn.callbacks.checkpoint import Checkpoint
+from snn.callbacks.gradients import GradientNorms
+from snn.callbacks.hyper_parameters import HyperParameters
+from snn.callbacks.progress import EpochLines
+from snn.callbacks.raster import SpikeRaster
+from snn.callbacks.repeatable import EpochSeed
+from snn.callbacks.stopwatch import Stopwatch
+
+__all__ = [
+    "Checkpoint",
+    "EpochLines",
+    "EpochSeed",
+    "GradientNorms",
+    "HyperParameters",
+    "SpikeRaster",
+    "Stopwatch",
+]

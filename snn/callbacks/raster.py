@@ -1,0 +1,51 @@
+"""Spike rasters in TensorBoard."""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from snn.functional import logits
+from snn.plots import raster
+
+
+class SpikeRaster(pl.Callback):
+    """Draws input and hidden spikes of a few samples that are held out from training.
+
+    The samples come from the validation part, or from the training part where there is none.
+
+    Args:
+        samples: how many.
+        every_n_epochs: how often; the last epoch is always drawn.
+    """
+
+    def __init__(self, samples: int = 4, every_n_epochs: int = 10) -> None:
+        self.samples, self.every_n_epochs = samples, every_n_epochs
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        epoch = trainer.current_epoch
+        last = epoch + 1 == trainer.max_epochs
+        loggers = [g for g in trainer.loggers if isinstance(g, TensorBoardLogger)]
+        if not loggers or not (last or epoch % self.every_n_epochs == 0):
+            return
+        figure = self.draw(trainer.datamodule, pl_module)
+        for logger in loggers:
+            logger.experiment.add_figure("spikes", figure, global_step=epoch)
+
+    def draw(self, datamodule: pl.LightningDataModule, module: pl.LightningModule):
+        """The figure for the network as it is now."""
+        split = datamodule.train if datamodule.val is None else datamodule.val
+        inputs, labels = split[torch.arange(min(self.samples, len(split)))]
+        training = module.network.training
+        module.network.eval()
+        with torch.no_grad():
+            trace = module.network.trace(inputs.to(module.device))
+        module.network.train(training)
+        predicted = logits(trace.output, module.network.logit_rule).argmax(1).tolist()
+        names = datamodule.class_names
+        titles = [
+            f"{names[label]}, taken for {names[guess]}" if label != guess else str(names[label])
+            for label, guess in zip(labels.tolist(), predicted, strict=True)
+        ]
+        return raster([trace.input, *trace.spikes], titles, datamodule.time_step)

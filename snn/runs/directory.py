@@ -1,0 +1,83 @@
+"""A run's directory: where its files lie, whether it may be used, what can be gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from snn.errors import RunError
+from snn.runs.files import read_json
+from snn.runs.identity import differences
+
+# Training a run for longer is the same run.
+MAY_GROW = "trainer.max_epochs"
+
+
+class RunDirectory:
+    """Paths below one run's directory, and the rules for using it again.
+
+    Args:
+        path: the directory; made when the run starts.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.status = self.path / "status.json"
+        self.result = self.path / "result.json"
+        self.config = self.path / "config.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.last = self.checkpoints / "last.ckpt"
+        self.best = self.checkpoints / "best.ckpt"
+
+    def checkpoint_for(self, ckpt_path: str | None, config: Mapping[str, Any]) -> Path | None:
+        """The checkpoint to go on from, or None to start afresh.
+
+        Args:
+            ckpt_path: ``last`` for this directory's own, a file, or None.
+            config: resolved configuration of the run that is about to start.
+
+        Raises:
+            RunError: the directory holds another run's work, or there is nothing to go on from.
+        """
+        if ckpt_path is None:
+            self._refuse_to_overwrite()
+            return None
+        if ckpt_path != "last":
+            if not Path(ckpt_path).is_file():
+                raise RunError(f"ckpt_path={ckpt_path}: no such file")
+            return Path(ckpt_path)
+        if not self.status.exists():
+            raise RunError(
+                f"ckpt_path=last: {self.path} holds no run to go on with; "
+                "name its directory with hydra.run.dir=..."
+            )
+        self._refuse_other_config(config)
+        return self.last if self.last.exists() else None
+
+    def _refuse_to_overwrite(self) -> None:
+        kept = next((f for f in (self.result, self.last) if f.exists()), None)
+        if kept is not None:
+            raise RunError(
+                f"{self.path} already holds a run ({kept.name}): go on with it by ckpt_path=last, "
+                "or choose another hydra.run.dir"
+            )
+
+    def _refuse_other_config(self, config: Mapping[str, Any]) -> None:
+        changed = differences(read_json(self.config), config)
+        old, new = changed.get(MAY_GROW, (0, 0))
+        if new >= old:
+            changed.pop(MAY_GROW, None)
+        if changed:
+            listed = ", ".join(f"{key}: {a!r} -> {b!r}" for key, (a, b) in changed.items())
+            raise RunError(
+                f"{self.path} was started with another configuration ({listed}); "
+                "give the same values, or choose another hydra.run.dir"
+            )
+
+    def load_weights(self, path: Path) -> tuple[dict[str, torch.Tensor], int]:
+        """Weights of a checkpoint and the epoch after which they were saved, counted from 0."""
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        return checkpoint["state_dict"], checkpoint["epoch"]

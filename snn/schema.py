@@ -1,0 +1,163 @@
+"""Checks a resolved configuration before anything is loaded.
+
+The schema of a node is the signature of its ``_target_``: types, choices and ranges stand there
+once, as annotations, and a new data set or model brings its own along. Targets of other packages
+are checked for unknown keys, and for ranges where :data:`FOREIGN` knows them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import typing
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from hydra.utils import get_object
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from snn.errors import ConfigError
+
+SPECIAL_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
+_STRICT = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Root(BaseModel):
+    """The top level of a configuration; groups are checked node by node."""
+
+    model_config = _STRICT
+
+    data: dict[str, Any]
+    model: dict[str, Any]
+    optimizer: dict[str, Any]
+    scheduler: dict[str, Any] | None
+    trainer: dict[str, Any]
+    logger: dict[str, Any] | None
+    callbacks: dict[str, Any] | None
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    threads: Annotated[int, Field(gt=0)] | None
+    progress: Literal["auto", "bar", "lines", "none"]
+    ckpt_path: str | None
+
+
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Momentum = Annotated[float, Field(ge=0, lt=1)]
+_Count = Annotated[int, Field(gt=0)]
+
+# Ranges of the parameters of other packages' classes, by the name that they all give them.
+FOREIGN: dict[str, Any] = {
+    "lr": _Positive,
+    "betas": Annotated[list[_Momentum], Field(min_length=2, max_length=2)],
+    "momentum": _Momentum,
+    "weight_decay": _NonNegative,
+    "eps": _Positive,
+    "max_epochs": _Count,
+    "T_max": _Count,
+    "step_size": _Count,
+    "gamma": _Positive,
+    "patience": Annotated[int, Field(ge=0)],
+    "gradient_clip_val": _NonNegative | None,
+    "deterministic": bool | Literal["warn"] | None,
+    "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"],
+}
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Check a resolved configuration (plain containers).
+
+    Raises:
+        ConfigError: an unknown key, a wrong type or an impossible value; the message names the
+            key, the value and what is allowed.
+    """
+    _validate(Root, config, "")
+    for group in ("data", "model", "optimizer", "trainer"):
+        if "_target_" not in config[group]:
+            raise ConfigError(f"{group}._target_", None, f"given: choose another {group}=...")
+    for key in Root.model_fields:
+        _walk(key, config.get(key))
+
+
+def _walk(key: str, node: Any) -> None:
+    if not isinstance(node, Mapping):
+        return
+    if "_target_" in node:
+        _check_target(key, node)
+    for name, child in node.items():
+        _walk(f"{key}.{name}", child)
+
+
+def _check_target(key: str, node: Mapping[str, Any]) -> None:
+    try:
+        target = get_object(node["_target_"])
+    except Exception:
+        raise ConfigError(
+            f"{key}._target_", node["_target_"], "the full name of something to import"
+        ) from None
+    values = {name: value for name, value in node.items() if name not in SPECIAL_KEYS}
+    parameters = _parameters(target)
+    ours = getattr(target, "__module__", "").split(".")[0] == "snn"
+    if not ours and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    _refuse_unknown(key, values, parameters)
+    # A child node with a target becomes an object later and is checked on its own.
+    values = {k: v for k, v in values.items() if not (isinstance(v, Mapping) and "_target_" in v)}
+    hints = typing.get_type_hints(_callable(target), include_extras=True) if ours else FOREIGN
+    fields = {name: (hints[name], ...) for name in values if name in hints}
+    model = create_model("Node", __config__=_STRICT, **fields)
+    _validate(model, {name: values[name] for name in fields}, f"{key}.")
+    if not node.get("_partial_"):
+        given = set(node)
+        for name, parameter in parameters.items():
+            if parameter.default is parameter.empty and name not in given:
+                raise ConfigError(f"{key}.{name}", None, "given")
+
+
+def _callable(target: Any) -> Callable:
+    return target.__init__ if inspect.isclass(target) else target
+
+
+def _parameters(target: Any) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(_callable(target)).parameters
+    return {name: p for name, p in parameters.items() if name != "self"}
+
+
+def _refuse_unknown(key: str, values: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigError(f"{key}.{name}", value, unknown_key(name, known))
+
+
+def unknown_key(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    """What is allowed instead of an unknown key, the nearest first."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    suggestion = f"; did you mean {near[0]!r}?" if near else f" ({', '.join(sorted(known))})"
+    return f"one of the keys known here{suggestion}"
+
+
+def _validate(model: type[BaseModel], values: Mapping[str, Any], prefix: str) -> None:
+    try:
+        # Through JSON, where strict means: no number for a word and no word for a number, but a
+        # list may be a tuple and an integer a float.
+        model.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise _config_error(error, values, prefix) from None
+
+
+def _config_error(error: ValidationError, values: Mapping[str, Any], prefix: str) -> ConfigError:
+    """The first wrong key, with everything that would have been allowed there."""
+    problems = error.errors(include_url=False)
+    key = str(problems[0]["loc"][0])
+    if problems[0]["type"] == "extra_forbidden":  # of the top level, the only model to see any
+        return ConfigError(f"{prefix}{key}", values[key], unknown_key(key, list(Root.model_fields)))
+    if problems[0]["type"] == "missing":
+        return ConfigError(f"{prefix}{key}", None, "given")
+    allowed = []
+    for problem in problems:
+        if str(problem["loc"][0]) == key:
+            message = problem["msg"].removeprefix("Input should be ")
+            message = message.removeprefix("a valid ")
+            if message not in allowed:
+                allowed.append(message)
+    return ConfigError(f"{prefix}{key}", values[key], " or ".join(allowed))

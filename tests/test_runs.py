@@ -1,0 +1,178 @@
+"""Run records: whole files, true states, stable identity, careful re-use of directories."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from snn.errors import RunError
+from snn.runs import RunDirectory, config_hash, differences, read_json, recorded, write_json
+
+CONFIG = {
+    "seed": 1,
+    "threads": None,
+    "data": {"root": "/a", "nb_steps": 100},
+    "model": {"nb_hidden": [100, 50]},
+    "trainer": {"max_epochs": 3, "accelerator": "cpu"},
+}
+
+
+def changed(**dotted: object) -> dict:
+    config = json.loads(json.dumps(CONFIG))
+    for key, value in dotted.items():
+        *parents, leaf = key.split("__")
+        node = config
+        for parent in parents:
+            node = node[parent]
+        node[leaf] = value
+    return config
+
+
+def test_files_are_valid_json_whatever_the_values(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(
+        path,
+        {"nan": math.nan, "inf": -math.inf, "np": np.float32(0.5), "t": torch.tensor(3), "p": path},
+    )
+    text = path.read_text()
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert read_json(path) == {"nan": None, "inf": None, "np": 0.5, "t": 3, "p": str(path)}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"a\.json: cannot be written \(No space left"):
+        write_json(path, {"a": 2})
+    assert read_json(path) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("text", ["", '{"a": 1', "\x00"])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(text)
+    with pytest.raises(RunError, match=r"result\.json: cannot be read as JSON"):
+        read_json(path)
+
+
+def test_hash_ignores_where_and_sees_what() -> None:
+    same = [
+        changed(data__root="/b"),
+        changed(threads=4),
+        changed(trainer__accelerator="gpu"),
+        changed(ckpt_path="last"),
+    ]
+    assert {config_hash(c) for c in same} == {config_hash(CONFIG)}
+    others = [
+        changed(seed=2),
+        changed(data__nb_steps=101),
+        changed(model__nb_hidden=[100]),
+        changed(trainer__max_epochs=4),
+    ]
+    assert len({config_hash(c) for c in [CONFIG, *others]}) == 5
+
+
+def test_differences_name_the_keys() -> None:
+    assert differences(CONFIG, changed(seed=2, data__root="/b")) == {"seed": (1, 2)}
+
+
+def test_states(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    with recorded(path, {"config_hash": "abc"}):
+        status = read_json(path)
+        assert status["state"] == "running"
+        assert status["pid"] == os.getpid()
+        assert status["end"] is None
+    status = read_json(path)
+    assert (status["state"], status["error"], status["config_hash"]) == ("completed", None, "abc")
+    assert status["end"] is not None
+
+
+def test_a_failure_is_kept_with_its_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    with pytest.raises(ZeroDivisionError), recorded(path, {}):
+        1 / 0  # noqa: B018
+    status = read_json(path)
+    assert status["state"] == "failed"
+    assert status["error"]["type"] == "ZeroDivisionError"
+    assert "1 / 0" in status["error"]["traceback"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_kept(tmp_path: Path, signum: signal.Signals) -> None:
+    path = tmp_path / "status.json"
+    code = (
+        "import pathlib, sys, time\n"
+        "from snn.runs import recorded\n"
+        "with recorded(pathlib.Path(sys.argv[1]), {}):\n"
+        "    time.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signum)
+    process.communicate(timeout=60)
+    status = read_json(path)
+    assert status["state"] == "failed"
+    assert status["error"]["message"] == f"interrupted by {signum.name}"
+
+
+def run_with(tmp_path: Path, *files: str) -> RunDirectory:
+    run = RunDirectory(tmp_path)
+    run.checkpoints.mkdir()
+    write_json(run.config, CONFIG)
+    for name in files:
+        (tmp_path / name).write_text("{}")
+    return run
+
+
+def test_a_new_directory_starts_afresh(tmp_path: Path) -> None:
+    assert RunDirectory(tmp_path / "new").checkpoint_for(None, CONFIG) is None
+
+
+@pytest.mark.parametrize("kept", ["result.json", "checkpoints/last.ckpt"])
+def test_work_is_not_overwritten(tmp_path: Path, kept: str) -> None:
+    with pytest.raises(RunError, match="already holds a run"):
+        run_with(tmp_path, kept).checkpoint_for(None, CONFIG)
+
+
+def test_going_on_needs_a_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"holds no run.*hydra\.run\.dir"):
+        RunDirectory(tmp_path).checkpoint_for("last", CONFIG)
+    with pytest.raises(RunError, match="no such file"):
+        RunDirectory(tmp_path).checkpoint_for("nowhere.ckpt", CONFIG)
+
+
+def test_going_on(tmp_path: Path) -> None:
+    run = run_with(tmp_path, "status.json", "checkpoints/last.ckpt")
+    assert run.checkpoint_for("last", changed(data__root="/b")) == run.last
+    assert run.checkpoint_for("last", changed(trainer__max_epochs=5)) == run.last
+    for other in (changed(seed=2), changed(trainer__max_epochs=2)):
+        with pytest.raises(RunError, match="another configuration"):
+            run.checkpoint_for("last", other)
+
+
+def test_going_on_before_the_first_checkpoint_starts_again(tmp_path: Path) -> None:
+    assert run_with(tmp_path, "status.json").checkpoint_for("last", CONFIG) is None

@@ -1,0 +1,141 @@
+"""Configurations are refused in one readable line that names key, value and what is allowed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from snn.cli import preflight
+from snn.errors import SnnError
+
+ROOT = Path(__file__).resolve().parents[1]
+CONF = ROOT / "conf"
+GROUPS = (
+    "data",
+    "data/encoder",
+    "model",
+    "optimizer",
+    "scheduler",
+    "trainer",
+    "logger",
+    "callbacks",
+)
+
+
+def refusal(*overrides: str) -> str:
+    with pytest.raises(SnnError) as error:
+        preflight(list(overrides), CONF, "train")
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def choices(group: str) -> list[str]:
+    return sorted(f.stem for f in (CONF / group).glob("*.yaml") if f.stem != "base")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [f"{g}={c}" for g in GROUPS if g != "data/encoder" for c in choices(g)]
+    + [f"experiment={c}" for c in choices("experiment")],
+)
+def test_every_choice_composes_and_passes(override: str) -> None:
+    preflight([override], CONF, "train")
+
+
+@pytest.mark.parametrize("choice", choices("data/encoder"))
+def test_every_encoder_composes_and_passes(choice: str) -> None:
+    preflight(["data=fashion_mnist", f"data/encoder={choice}"], CONF, "train")
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("model.nb_hidden=0", "model.nb_hidden=0: must be greater than 0"),
+        ("model.nb_hidden=[100,0]", "model.nb_hidden=[100, 0]: must be"),
+        ("model.nb_hidden=[]", "model.nb_hidden=[]: must be"),
+        ("model.nb_hidden=many", "model.nb_hidden='many': must be"),
+        ("model.nb_hidden=true", "model.nb_hidden=True: must be"),
+        ("model.tau_mem=0", "model.tau_mem=0: must be greater than 0"),
+        ("model.tau_syn=-1.5", "model.tau_syn=-1.5: must be greater than 0"),
+        ("model.alpha=1.0", "model.alpha=1.0: must be less than 1"),
+        ("model.beta=0", "model.beta=0: must be greater than 0"),
+        ("model.reset=soft", "model.reset='soft': must be 'zero' or 'subtract'"),
+        ("model.surrogate=relu", "model.surrogate='relu': must be 'fast_sigmoid'"),
+        ("model.scale=.inf", "model.scale=inf: must be"),
+        ("model.regularizer=-1e-3", "model.regularizer=-0.001: must be"),
+        ("data.val_fraction=1.5", "data.val_fraction=1.5: must be less than 1"),
+        ("data.nb_steps=0", "data.nb_steps=0: must be greater than 0"),
+        ("data.batch_size=2.5", "data.batch_size=2.5: must be"),
+        ("optimizer.lr=abc", "optimizer.lr='abc': must be"),
+        ("optimizer.lr=0", "optimizer.lr=0: must be greater than 0"),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0: must be greater than 0"),
+        ("seed=-1", "seed=-1: must be greater than or equal to 0"),
+        ("seed=abc", "seed='abc': must be"),
+        ("progress=loud", "progress='loud': must be 'auto'"),
+        ("data=mnist", "data='mnist': must be one of fashion_mnist, randman"),
+        ("experiment=nope", "experiment='nope': must be one of fashion_mnist"),
+        ("model.nb_hiden=3", "did you mean 'model.nb_hidden'"),
+        ("modle.nb_hidden=3", "did you mean 'model.nb_hidden'"),
+        ("+typo=3", "typo=3: must be one of the keys known here"),
+        ("+model.typo=3", "model.typo=3: must be one of the keys known here"),
+        ("+trainer.max_epoch=3", "did you mean 'max_epochs'"),
+        ("+optimizer.rate=3", "optimizer.rate=3: must be one of the keys"),
+        ("model._target_=snn.nothing", "model._target_='snn.nothing': must be"),
+        ("data.root=${nowhere}", "data.root=None: must be given and resolvable"),
+        ("model.nb_hidden=1,2", "model.nb_hidden"),
+        ("model.nb_hidden", "key=value"),
+    ],
+)
+def test_refused(override: str, says: str) -> None:
+    assert says in refusal(override)
+
+
+def test_unknown_encoder() -> None:
+    assert "data/encoder='morse': must be one of" in refusal(
+        "data=fashion_mnist", "data/encoder=morse"
+    )
+    assert "data.encoder='morse'" in refusal("data=fashion_mnist", "data.encoder=morse")
+
+
+def test_a_wrong_point_of_a_multirun_is_named() -> None:
+    message = refusal("-m", "model.nb_hidden=10,0,20", "seed=1,2")
+    assert message.startswith("point 2 of 6 (model.nb_hidden=0 seed=1): model.nb_hidden=0")
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    import os
+
+    return subprocess.run(
+        [sys.executable, "train.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_the_command_ends_with_code_2_and_without_a_traceback() -> None:
+    done = command("model.nb_hidden=0")
+    assert done.returncode == 2
+    assert done.stderr == "error: model.nb_hidden=0: must be greater than 0\n"
+    full = command("model.nb_hidden=0", HYDRA_FULL_ERROR="1")
+    assert full.returncode != 0
+    assert "Traceback" in full.stderr
+
+
+def test_help_is_a_page() -> None:
+    done = command("--help")
+    assert done.returncode == 0
+    for expected in (
+        "experiment=fashion_mnist",
+        "model.nb_hidden",
+        "data: fashion_mnist",
+        "$SNN_DATA",
+    ):
+        assert expected in done.stdout
+    assert len(done.stdout.splitlines()) < 60
