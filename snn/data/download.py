@@ -55,7 +55,9 @@ def ensure(files: Sequence[RemoteFile], root: Path, *, download: bool) -> list[P
         failures = _download_all(missing, root)
         missing = [file for file in files if find(file, root) is None]
     if missing:
-        reason = "data.download=false forbids to fetch them" if not download else "\n".join(failures)
+        reason = (
+            "data.download=false forbids to fetch them" if not download else "\n".join(failures)
+        )
         raise DataError(_missing_message(missing, root, reason))
     return [path for file in files if (path := find(file, root))]
 

@@ -21,7 +21,7 @@ from snn.events import EventStore
 
 _PRECISION = 1e-3  # harmonics weaker than this are left out
 _MAX_HARMONICS = 1000
-_REFERENCE_POINTS = 1000  # draws that set the range of each coordinate
+_REFERENCE_POINTS = 256  # draws that set the range of each coordinate
 
 
 class Randman(SpikeDataModule):

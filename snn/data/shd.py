@@ -217,7 +217,9 @@ class SHD(SpikeDataModule):
 def _class_names(paths: list[Path], files: list[Path], labels: Tensor) -> list[str]:
     train_names, test_names = (read_class_names(file) for file in files)
     if train_names and test_names and train_names != test_names:
-        raise DataError(f"{paths[1]}: extra/keys {test_names} differ from {paths[0]}: {train_names}")
+        raise DataError(
+            f"{paths[1]}: extra/keys {test_names} differ from {paths[0]}: {train_names}"
+        )
     if names := train_names or test_names:
         return names
     counts = torch.bincount(labels)

@@ -95,17 +95,20 @@ def _encode_chunk(
             f"{path}: sample {first + i}: {lengths[i]} spike times, but {unit_lengths[i]} units"
         )
     sample = np.repeat(np.arange(len(times)), lengths)
-    time = np.concatenate(times).astype(np.float64)
-    unit = np.concatenate(units)
+    time, unit = np.concatenate(times), np.concatenate(units)
+    if time.dtype.kind not in "fiu":
+        raise DataError(f"{path}: spikes/times: expected numbers, found {time.dtype}")
     if not np.issubdtype(unit.dtype, np.integer):
         raise DataError(f"{path}: spikes/units: expected integers, found {unit.dtype}")
-    unit = unit.astype(np.int64)
+    time, unit = time.astype(np.float64), unit.astype(np.int64)
 
     def refuse(bad: np.ndarray, values: np.ndarray, what: str) -> None:
         if bad.any():
             i = int(bad.argmax())
             event = int((sample[:i] == sample[i]).sum())
-            raise DataError(f"{path}: sample {first + sample[i]}, spike {event}: {values[i]} {what}")
+            raise DataError(
+                f"{path}: sample {first + sample[i]}, spike {event}: {values[i]} {what}"
+            )
 
     refuse(~np.isfinite(time), time, "s is no finite time")
     refuse(time < 0, time, "s is a negative time")
