@@ -1,0 +1,215 @@
+// Backward pass of one stage for a block of samples, all steps.
+//
+// An adjoint row holds, side by side, the adjoint dI of the stage's synaptic current and the
+// adjoint d' of the drive of its targets. A spike at t reaches its own layer's current `lag` steps
+// later and its targets one step later, so row tau = t + lag holds dI(tau) and d'(t): exactly what
+// meets the weights [V | W'] of that spike. Because of the lag, lag + 1 steps of dI are known
+// before the first of them is needed, and share one product with the transposed weights.
+#pragma once
+
+#include "encoder.hpp"
+#include "groups.hpp"
+#include "surrogate.hpp"
+
+namespace snn {
+
+// Samples first .. first + count of the batch; their traces are [steps, count, own].
+template <typename T>
+struct Block {
+  int64_t first, count;
+};
+
+template <typename T>
+struct StageTrace {
+  T* potential;
+  T* current;
+  const uint64_t* spikes;  // [count, steps, words]
+};
+
+// Sums over the samples of one thread.
+template <typename T>
+struct StageGradients {
+  Buffer<T> out;        // [V | W'], [H, width]
+  Buffer<T> constants;  // alpha, beta, gain, bias: [4, own]
+};
+
+template <typename T>
+struct BackwardScratch {
+  Buffer<T> incoming, slope, carry, potential, counts, channels, value, trace;
+  Buffer<int32_t> index;
+  EventScratch<T> events;
+  GroupScratch<T> groups;
+  std::vector<Buffer<T>> rows;  // of each stage: [steps + lag, count, row]
+};
+
+// What the loss wants of each spike whatever its step: [count, own].
+template <typename T>
+void count_gradients(const Plan<T>& plan, const StagePlan<T>& s, Block<T> block, T* out) {
+  const T* grad = static_cast<const T*>(s.io->grad_counts);
+  const T rate = plan.problem->loss ? static_cast<T>(plan.problem->loss->spike_rate) : T(0);
+  for (int64_t i = 0; i < block.count; ++i)
+    for (int64_t j = 0; j < s.own; ++j)
+      out[i * s.own + j] =
+          j >= s.units ? T(0) : grad ? grad[(block.first + i) * s.units + j] : rate;
+}
+
+// incoming = mask * incoming + gradient of the dense spikes, for step t.
+template <typename T>
+void mask_and_add(const Plan<T>& plan, const StagePlan<T>& s, Block<T> block, int64_t t,
+                  T* incoming) {
+  const T* mask = static_cast<const T*>(s.io->mask);
+  const T* dense = static_cast<const T*>(s.io->grad_dense);
+  for (int64_t i = 0; i < block.count; ++i, incoming += s.own) {
+    const int64_t b = block.first + i;
+    if (mask) {
+      const int64_t row = b * s.io->mask_steps + (s.io->mask_steps == 1 ? 0 : t);
+      for (int64_t j = 0; j < s.units; ++j) incoming[j] *= mask[row * s.units + j];
+    }
+    if (dense) {
+      const T* add = dense + (b * plan.steps + t) * s.units;
+      for (int64_t j = 0; j < s.units; ++j) incoming[j] += add[j];
+    }
+  }
+}
+
+template <typename T>
+struct StepBack {
+  int64_t t;
+  const T *potential, *current;  // U(t), I(t)
+  const T* potential_before;     // U(t-1); null at t = 0
+  const T *incoming, *slope, *counts;
+  T *carry, *d_potential;        // dU(t+1)(1 - S(t)) of the last step; dU(t+1)
+  const T* row;                  // dI(t)
+  const T* row_after;            // dI(t+1)
+  T* row_before;                 // dI(t-1), written
+};
+
+// One sample's step back from t.
+//   D(t) = dU(t+1) (1 - S(t)), or dU(t+1) if the reset subtracts
+//   dU(t) = beta D(t) + slope (incoming + counts [- dU(t+1) (beta U + g I) or threshold])
+//   dI(t) = alpha dI(t+1) + g D(t)
+template <typename T, bool Extra>
+SNN_INLINE void lif_adjoint(const StagePlan<T>& s, const StepBack<T>& k, T* d_alpha, T* d_beta,
+                            T* d_gain) {
+  const Vec<T> threshold = broadcast<T>(s.threshold), one = broadcast<T>(T(1));
+  const Vec<T> kept = broadcast<T>(s.io->reset_zero ? T(0) : T(1));
+  for (int64_t j = 0; j < s.own; j += kLanes<T>) {
+    const Vec<T> beta = load<T>(s.beta + j), gain = load<T>(s.gain + j);
+    const Vec<T> d = load<T>(k.carry + j);
+    Vec<T> spike = load<T>(k.incoming + j) + load<T>(k.counts + j);
+    if constexpr (Extra) {
+      const Vec<T> u = load<T>(k.potential + j), i = load<T>(k.current + j);
+      if (s.io->attached) {
+        const Vec<T> du = load<T>(k.d_potential + j);
+        spike -= du * (s.io->reset_zero ? beta * u + gain * i : threshold);
+      }
+      store<T>(d_alpha + j, load<T>(d_alpha + j) + load<T>(k.row_after + j) * i);
+      store<T>(d_beta + j, load<T>(d_beta + j) + d * u);
+      store<T>(d_gain + j, load<T>(d_gain + j) + d * i);
+    }
+    const Vec<T> du = beta * d + load<T>(k.slope + j) * spike;
+    if constexpr (Extra) store<T>(k.d_potential + j, du);
+    if (!k.potential_before) continue;
+    const Vec<T> before =
+        du * (load<T>(k.potential_before + j) > threshold ? kept : one);
+    store<T>(k.carry + j, before);
+    store<T>(k.row_before + j,
+             load<T>(s.alpha + j) * load<T>(k.row + j) + gain * before);
+  }
+}
+
+// dV and dW' of one sample: each spike adds its adjoint row. With many spikes per unit the rows
+// are summed unit by unit in registers, else step by step in memory.
+template <typename T>
+void accumulate_out(const StagePlan<T>& s, int64_t b, const uint64_t* spikes, int64_t last,
+                    const T* rows, int64_t stride, T* out, BackwardScratch<T>& scratch) {
+  if (s.width == 0) return;
+  rows += s.lag * stride + s.own - s.recurrent;  // row of t = 0, without dI if not recurrent
+  int32_t* index = scratch.index.need(s.units);
+  T* value = scratch.value.need(s.units);
+  int64_t total = 0;
+  for (int64_t w = 0; w < (last + 1) * s.words; ++w) total += __builtin_popcountll(spikes[w]);
+  if (total < kEventsPerUnit * s.units) {
+    for (int64_t t = 0; t <= last; ++t) {
+      const int64_t fired = set_bits(spikes + t * s.words, s.words, index);
+      const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
+      for (int64_t k = 0; k < sent.count; ++k)
+        add_row<T>(out + sent.index[k] * s.width, rows + t * stride,
+                   sent.value ? sent.value[k] : T(1), s.width);
+    }
+    return;
+  }
+  ByUnit<T> groups(s.units, total, s.io->mask != nullptr, scratch.groups);
+  for (int64_t t = 0; t <= last; ++t) {
+    const int64_t fired = set_bits(spikes + t * s.words, s.words, index);
+    groups.count(index, apply_mask<T>(s, b, t, index, value, fired).count);
+  }
+  groups.begin();
+  for (int64_t t = 0; t <= last; ++t) {
+    const int64_t fired = set_bits(spikes + t * s.words, s.words, index);
+    const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
+    groups.append(sent.index, sent.value, sent.count, static_cast<int32_t>(t));
+  }
+  groups.add_rows_to(out, s.width, rows, stride);
+}
+
+// The whole block back in time from `last`, the last step whose spikes have a gradient. The d' part
+// of `rows` holds its values for all t; the dI part is written here, dI(tau) for tau <= last.
+template <typename T>
+void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const StageTrace<T>& trace,
+                    int64_t last, T* rows, StageGradients<T>& grads, BackwardScratch<T>& scratch) {
+  const StagePlan<T>& s = plan.stages[stage];
+  const PackedMatrix<T>& transposed = plan.memory->stages[stage].transposed;
+  const int64_t n = block.count, step_row = n * s.row, step = n * s.own;
+  const int64_t chunk = s.recurrent ? s.lag + 1 : 4;
+  const bool encoder = s.io->kind == kEncoder;
+  T* incoming = scratch.incoming.need(chunk * step);
+  T* slope = scratch.slope.need(step);
+  T* carry = scratch.carry.zeros(step);
+  T* d_potential = scratch.potential.zeros(step);
+  T* counts = scratch.counts.need(step);
+  T* x = scratch.channels.zeros(s.own);
+  T* constants = grads.constants.data();
+  count_gradients(plan, s, block, counts);
+  for (int64_t tau = last; tau <= last + s.lag; ++tau)
+    for (int64_t i = 0; i < n; ++i)
+      std::memset(rows + tau * step_row + i * s.row, 0, sizeof(T) * s.own);
+
+  for (int64_t top = last; top >= 0; top -= chunk) {
+    const int64_t bottom = std::max<int64_t>(top - chunk + 1, 0);
+    if (transposed.depth() > 0)
+      multiply<T>(rows + (bottom + s.lag) * step_row, s.row, (top - bottom + 1) * n, s.segments,
+                  transposed, incoming, s.own);
+    else
+      std::memset(incoming, 0, sizeof(T) * (top - bottom + 1) * step);
+    for (int64_t t = top; t >= bottom; --t) {
+      const T* u = trace.potential + t * step;
+      T* in = incoming + (t - bottom) * step;
+      surrogate_derivatives<T>(s.io->surrogate, u, slope, step, s.threshold, s.scale);
+      if (s.io->mask || s.io->grad_dense) mask_and_add(plan, s, block, t, in);
+      for (int64_t i = 0; i < n; ++i) {
+        const int64_t o = i * s.own;
+        if (encoder) {
+          for (int64_t j = 0; j < s.own; ++j) in[o + j] += counts[o + j];
+          tile_channels<T>(plan.problem->input, s, block.first + i, t, plan.steps, x);
+          encoder_adjoint<T>(s, t > 1 ? u - 2 * step + o : nullptr, x, in + o, slope + o,
+                             carry + o, constants + 2 * s.own, constants + 3 * s.own);
+          continue;
+        }
+        T* row = rows + t * step_row + i * s.row;
+        const StepBack<T> k{t, u + o, trace.current + t * step + o,
+                            t > 0 ? u - step + o : nullptr, in + o, slope + o, counts + o,
+                            carry + o, d_potential + o, row, row + step_row, row - step_row};
+        if (s.extra)
+          lif_adjoint<T, true>(s, k, constants, constants + s.own, constants + 2 * s.own);
+        else
+          lif_adjoint<T, false>(s, k, nullptr, nullptr, nullptr);
+      }
+    }
+  }
+  for (int64_t i = 0; i < n; ++i)
+    accumulate_out<T>(s, block.first + i, trace.spikes + i * plan.steps * s.words, last,
+                      rows + i * s.row, step_row, grads.out.data(), scratch);
+}
+
+}  // namespace snn

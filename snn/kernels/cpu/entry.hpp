@@ -1,0 +1,136 @@
+// The parallel loop over blocks, the sum of the threads' gradients, and the C entry points.
+#pragma once
+
+#include <atomic>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include "network.hpp"
+
+namespace snn {
+
+// Samples that go through time together: enough rows for the dense product, few enough for their
+// traces to stay in the cache.
+constexpr int64_t kBlockSamples = 8;
+
+// Sum one padded matrix over the workers, in their order, into rows of a plain one.
+template <typename T, typename Source>
+void sum_rows(const std::vector<Worker<T>*>& workers, Source source, int64_t row, int64_t stride,
+              int64_t column, int64_t columns, void* target) {
+  if (!target) return;
+  T* out = static_cast<T*>(target) + row * columns;
+  for (size_t w = 0; w < workers.size(); ++w) {
+    const T* from = source(*workers[w]) + row * stride + column;
+    if (w == 0)
+      std::memcpy(out, from, sizeof(T) * columns);
+    else
+      for (int64_t j = 0; j < columns; ++j) out[j] += from[j];
+  }
+}
+
+// This thread's share of all sums.
+template <typename T>
+void sum_gradients(const Plan<T>& plan, const std::vector<Worker<T>*>& workers, int64_t thread) {
+  const Problem& p = *plan.problem;
+  const int64_t threads = static_cast<int64_t>(workers.size());
+  const auto share = [&](int64_t rows, auto&& body) {
+    for (int64_t r = rows * thread / threads; r < rows * (thread + 1) / threads; ++r) body(r);
+  };
+  if (plan.input_weight)
+    share(p.input.units, [&](int64_t r) {
+      sum_rows<T>(
+          workers, [](Worker<T>& w) { return w.grad_input.data(); }, r, plan.stages[0].own, 0,
+          plan.stages[0].units, p.grad_weights[0]);
+    });
+  for (int64_t s = 0; s < p.nb_stages; ++s) {
+    const StagePlan<T>& stage = plan.stages[s];
+    const auto out = [s](Worker<T>& w) { return w.grads[s].out.data(); };
+    share(stage.units, [&](int64_t r) {
+      if (stage.recurrent)
+        sum_rows<T>(workers, out, r, stage.width, 0, stage.units, stage.io->grad_recurrent);
+      if (stage.down)
+        sum_rows<T>(workers, out, r, stage.width, stage.recurrent, stage.down,
+                    p.grad_weights[s + 1]);
+    });
+    if (thread != 0) continue;
+    void* constants[] = {stage.io->grad_alpha, stage.io->grad_beta, stage.io->grad_gain,
+                         stage.io->grad_bias};
+    for (int64_t k = 0; k < 4; ++k)
+      sum_rows<T>(
+          workers, [s](Worker<T>& w) { return w.grads[s].constants.data(); }, 0, 4 * stage.own,
+          k * stage.own, stage.units, constants[k]);
+  }
+}
+
+// 0, or 1 if the input names a unit that does not exist.
+template <typename T>
+int run(const Problem& p, int64_t mode) {
+  static thread_local PlanMemory<T> memory;
+  const bool forward = mode & kForward, backward = mode & kBackward;
+  const Plan<T> plan = make_plan<T>(p, backward, memory);
+  const int64_t wanted = std::max<int64_t>(1, std::min(p.threads, p.batch));
+  const int64_t rounds = (p.batch + wanted * kBlockSamples - 1) / (wanted * kBlockSamples);
+  const int64_t blocks = std::min(wanted * rounds, p.batch);
+  std::vector<Worker<T>*> workers;
+  std::atomic<bool> failed{false};
+
+#if defined(_OPENMP)
+#pragma omp parallel num_threads(static_cast<int>(wanted))
+#endif
+  {
+    static thread_local Worker<T> worker;
+#if defined(_OPENMP)
+    const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+#else
+    const int64_t thread = 0, threads = 1;
+#endif
+#if defined(_OPENMP)
+#pragma omp single
+#endif
+    workers.resize(threads);
+    workers[thread] = &worker;
+    worker.resize(plan.stages.size());
+    if (backward) worker.clear_gradients(plan);
+    // A fixed share for each thread: the order of every sum is the same in every run.
+    for (int64_t k = blocks * thread / threads; k < blocks * (thread + 1) / threads; ++k) {
+      const int64_t first = p.batch * k / blocks, end = p.batch * (k + 1) / blocks;
+      const Block<T> block{first, end - first};
+      if (forward && !forward_block<T>(plan, block, backward, worker)) {
+        failed = true;
+        break;
+      }
+      if (backward) backward_block<T>(plan, block, forward && backward, worker);
+    }
+    if (backward) {
+#if defined(_OPENMP)
+#pragma omp barrier
+#endif
+      sum_gradients<T>(plan, workers, thread);
+    }
+  }
+  return failed ? 1 : 0;
+}
+
+}  // namespace snn
+
+#if defined(_WIN32)
+#define SNN_EXPORT extern "C" __declspec(dllexport)
+#else
+#define SNN_EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+SNN_EXPORT int snn_run_f32(const snn::Problem* p, int64_t mode) {
+  return snn::run<float>(*p, mode);
+}
+SNN_EXPORT int snn_run_f64(const snn::Problem* p, int64_t mode) {
+  return snn::run<double>(*p, mode);
+}
+// To be compared with the Python mirror before anything is called.
+SNN_EXPORT void snn_layout(int64_t* sizes, int64_t* vector_bytes) {
+  const size_t bytes[] = {sizeof(snn::Input), sizeof(snn::Stage), sizeof(snn::Readout),
+                          sizeof(snn::Loss), sizeof(snn::Problem)};
+  for (int k = 0; k < 5; ++k) sizes[k] = static_cast<int64_t>(bytes[k]);
+  *vector_bytes = SNN_VECTOR_BYTES;
+}

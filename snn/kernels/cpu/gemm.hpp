@@ -1,0 +1,92 @@
+// The one dense product of the backward pass: adjoint rows times packed, transposed weights.
+#pragma once
+
+#include <utility>
+
+#include "simd.hpp"
+
+namespace snn {
+
+// Tile of the result that stays in registers: rows by vectors.
+constexpr int kTileRows = SNN_MANY_REGISTERS ? 8 : 6;
+constexpr int kTileVectors = SNN_MANY_REGISTERS ? 3 : 2;
+
+// B, [depth, columns], in panels of kTileVectors vectors: each panel is read front to back.
+template <typename T>
+class PackedMatrix {
+ public:
+  // B[k][j] = element(k, j), columns a multiple of the vector width.
+  template <typename Element>
+  void pack(int64_t depth, int64_t columns, Element element) {
+    depth_ = depth;
+    columns_ = columns;
+    T* out = data_.need(depth * columns);
+    for (int64_t j0 = 0; j0 < columns; j0 += kPanel) {
+      const int64_t width = columns - j0 < kPanel ? columns - j0 : kPanel;
+      for (int64_t k = 0; k < depth; ++k)
+        for (int64_t j = 0; j < width; ++j) *out++ = element(k, j0 + j);
+    }
+  }
+
+  int64_t depth() const { return depth_; }
+  int64_t columns() const { return columns_; }
+  const T* data() const { return data_.data(); }
+  static constexpr int64_t kPanel = kTileVectors * kLanes<T>;
+
+ private:
+  Buffer<T> data_;
+  int64_t depth_ = 0, columns_ = 0;
+};
+
+// Part of a row of A that takes part in the product.
+struct Segment {
+  int64_t start, length;
+};
+
+template <typename T, int Rows, int Vectors>
+void multiply_tile(const T* a, int64_t a_stride, const Segment* segments, const T* b, T* c,
+                   int64_t c_stride) {
+  constexpr int64_t L = kLanes<T>;
+  Vec<T> sum[Rows][Vectors] = {};
+  for (int s = 0; s < 2; ++s) {
+    const T* column = a + segments[s].start;
+    for (int64_t k = 0; k < segments[s].length; ++k, ++column, b += Vectors * L) {
+      Vec<T> row[Vectors];
+      for (int v = 0; v < Vectors; ++v) row[v] = load<T>(b + v * L);
+      for (int r = 0; r < Rows; ++r)
+        for (int v = 0; v < Vectors; ++v) sum[r][v] += column[r * a_stride] * row[v];
+    }
+  }
+  for (int r = 0; r < Rows; ++r)
+    for (int v = 0; v < Vectors; ++v) store<T>(c + r * c_stride + v * L, sum[r][v]);
+}
+
+template <typename T>
+using Tile = void (*)(const T*, int64_t, const Segment*, const T*, T*, int64_t);
+
+template <typename T, int... I>
+Tile<T> tile_function(int rows, int vectors, std::integer_sequence<int, I...>) {
+  static constexpr Tile<T> table[] = {
+      multiply_tile<T, I / kTileVectors + 1, I % kTileVectors + 1>...};
+  return table[(rows - 1) * kTileVectors + vectors - 1];
+}
+
+// C[m][:] = [A[m][segment 0] | A[m][segment 1]] * B for m < rows.
+template <typename T>
+void multiply(const T* a, int64_t a_stride, int64_t rows, const Segment segments[2],
+              const PackedMatrix<T>& b, T* c, int64_t c_stride) {
+  constexpr std::make_integer_sequence<int, kTileRows * kTileVectors> tiles{};
+  constexpr int64_t panel = PackedMatrix<T>::kPanel;
+  for (int64_t j0 = 0; j0 < b.columns(); j0 += panel) {
+    const int64_t width = b.columns() - j0 < panel ? b.columns() - j0 : panel;
+    const T* b_panel = b.data() + b.depth() * j0;
+    const int vectors = static_cast<int>(width / kLanes<T>);
+    for (int64_t m = 0; m < rows; m += kTileRows) {
+      const int now = static_cast<int>(rows - m < kTileRows ? rows - m : kTileRows);
+      tile_function<T>(now, vectors, tiles)(a + m * a_stride, a_stride, segments, b_panel,
+                                            c + m * c_stride + j0, c_stride);
+    }
+  }
+}
+
+}  // namespace snn

@@ -1,0 +1,225 @@
+// Forward and backward pass of all stages for one block of samples.
+#pragma once
+
+#include "adjoint.hpp"
+#include "readout.hpp"
+
+namespace snn {
+
+// Everything that one thread needs; kept between calls.
+template <typename T>
+struct Worker {
+  ForwardScratch<T> forward;
+  BackwardScratch<T> backward;
+  std::vector<StageGradients<T>> grads;
+  Buffer<T> grad_input;                  // [I, own of stage 0]
+  Buffer<T> grad_logits;                 // [count, classes], fused only
+  std::vector<Buffer<T>> current;        // traces of I, fused only
+
+  void resize(size_t stages) {
+    if (grads.size() >= stages) return;
+    grads = std::vector<StageGradients<T>>(stages);
+    current = std::vector<Buffer<T>>(stages);
+    forward.potential = std::vector<Buffer<T>>(stages);
+    forward.spikes = std::vector<Buffer<uint64_t>>(stages);
+    backward.rows = std::vector<Buffer<T>>(stages);
+  }
+
+  void clear_gradients(const Plan<T>& plan) {
+    for (size_t s = 0; s < plan.stages.size(); ++s) {
+      const StagePlan<T>& stage = plan.stages[s];
+      grads[s].out.zeros(std::max<int64_t>(stage.units * stage.width, 1));
+      grads[s].constants.zeros(4 * stage.own);
+    }
+    if (plan.input_weight) grad_input.zeros(plan.problem->input.units * plan.stages[0].own);
+  }
+};
+
+// The caller's traces, or this thread's own if the caller keeps none.
+template <typename T>
+struct TracePointers {
+  T *potential, *current;
+  uint64_t* spikes;
+};
+
+template <typename T>
+TracePointers<T> traces_of(const Plan<T>& plan, int64_t s, Block<T> block, bool fused,
+                           Worker<T>& worker) {
+  const StagePlan<T>& stage = plan.stages[s];
+  const int64_t before = block.first * plan.steps, size = block.count * plan.steps;
+  const auto pick = [&](void* given, Buffer<T>& own) {
+    return given ? static_cast<T*>(given) + before * stage.own : own.need(size * stage.own);
+  };
+  TracePointers<T> p{};
+  p.potential = pick(stage.io->potential, worker.forward.potential[s]);
+  if (stage.io->current || (fused && stage.extra))
+    p.current = pick(stage.io->current, worker.current[s]);
+  p.spikes = stage.io->spikes ? stage.io->spikes + before * stage.words
+                              : worker.forward.spikes[s].need(size * stage.words);
+  return p;
+}
+
+// False if the input names a unit that does not exist.
+template <typename T>
+bool forward_block(const Plan<T>& plan, Block<T> block, bool fused, Worker<T>& worker) {
+  const Problem& p = *plan.problem;
+  ForwardScratch<T>& scratch = worker.forward;
+  T* grad_logits = fused ? worker.grad_logits.need(block.count * plan.last().down) : nullptr;
+  for (int64_t i = 0; i < block.count; ++i) {
+    const int64_t b = block.first + i;
+    SampleEvents<T> events{};
+    if (plan.input_weight) {
+      events = events_of<T>(p.input, b, plan.steps, scratch.events);
+      if (!in_range(p.input, events, plan.steps)) return false;
+    }
+    T* drive = nullptr;
+    for (int64_t s = 0; s < p.nb_stages; ++s) {
+      const StagePlan<T>& stage = plan.stages[s];
+      const TracePointers<T> t = traces_of(plan, s, block, fused, worker);
+      const SampleTrace<T> trace{t.potential + i * stage.own,
+                                 t.current ? t.current + i * stage.own : nullptr,
+                                 block.count * stage.own, t.spikes + i * plan.steps * stage.words};
+      if (T* counts = static_cast<T*>(stage.io->counts))
+        std::memset(counts + b * stage.units, 0, sizeof(T) * stage.units);
+      T* down = scratch.drive[s % 2].need(std::max<int64_t>(plan.steps * stage.down_own, 1));
+      if (stage.io->kind == kEncoder)
+        encoder_forward<T>(plan, stage, b, trace, down, scratch);
+      else
+        lif_forward<T>(plan, stage, b, trace, s == 0 ? plan.input_weight : nullptr, &events, drive,
+                       down, scratch);
+      drive = down;
+    }
+    if (!p.readout) continue;
+    const int64_t width = plan.last().down_own, classes = plan.last().down;
+    T* trace = scratch.trace.need((plan.steps + 1) * width);
+    readout_forward<T>(plan, drive, trace);
+    if (T* out = static_cast<T*>(p.readout->trace))
+      for (int64_t t = 0; t <= plan.steps; ++t)
+        std::memcpy(out + (b * (plan.steps + 1) + t) * classes, trace + t * width,
+                    sizeof(T) * classes);
+    if (!p.readout->logits) continue;
+    T* logits = static_cast<T*>(p.readout->logits) + b * classes;
+    readout_maximum<T>(plan, trace, logits, p.readout->argmax + b * classes);
+    if (fused)
+      p.loss->nll[b] = negative_log_likelihood<T>(
+          logits, classes, p.loss->labels[b], static_cast<const T*>(p.loss->sample_weight)[b],
+          grad_logits + i * classes);
+  }
+  return true;
+}
+
+// Adjoint of the readout's drive into the last stage's rows; returns the last step with one.
+template <typename T>
+int64_t readout_backward(const Plan<T>& plan, Block<T> block, T* rows, Worker<T>& worker) {
+  const Readout& r = *plan.problem->readout;
+  const StagePlan<T>& s = plan.last();
+  const int64_t width = s.down_own, steps = plan.steps;
+  int64_t latest = 0;  // with a gradient of the trace
+  for (int64_t i = 0; i < block.count; ++i) {
+    const int64_t b = block.first + i;
+    T* grad = worker.backward.trace.zeros((steps + 1) * width);
+    for (int64_t c = 0; c < s.down; ++c) {
+      if (plan.problem->loss) {
+        const int64_t t = r.argmax[b * s.down + c];
+        grad[t * width + c] = worker.grad_logits.data()[i * s.down + c];
+        latest = std::max(latest, t);
+        continue;
+      }
+      const T* given = static_cast<const T*>(r.grad_trace) + b * (steps + 1) * s.down + c;
+      for (int64_t t = 0; t <= steps; ++t)
+        if (const T g = given[t * s.down]; g != 0) {
+          grad[t * width + c] = g;
+          latest = std::max(latest, t);
+        }
+    }
+    readout_adjoint<T>(plan, grad, rows + (s.lag * block.count + i) * s.row + s.own,
+                       block.count * s.row);
+  }
+  return latest - 2;  // a spike at t reaches the trace at t + 2
+}
+
+// dI(t+1) of a stage is the adjoint of its drive at t: hand it to the stage before.
+template <typename T>
+void pass_down(const Plan<T>& plan, int64_t s, Block<T> block, int64_t last, const T* from, T* to) {
+  const StagePlan<T>&stage = plan.stages[s], &before = plan.stages[s - 1];
+  for (int64_t t = 0; t < plan.steps; ++t)
+    for (int64_t i = 0; i < block.count; ++i) {
+      T* d = to + ((t + before.lag) * block.count + i) * before.row + before.own;
+      if (t + 1 <= last)
+        std::memcpy(d, from + ((t + 1) * block.count + i) * stage.row, sizeof(T) * stage.own);
+      else
+        std::memset(d, 0, sizeof(T) * stage.own);
+    }
+}
+
+// dW of the first layer from one sample's events; dI(tau) is zero from tau = last on.
+template <typename T>
+void accumulate_input(const Plan<T>& plan, int64_t b, int64_t last, const T* rows, int64_t stride,
+                      Worker<T>& worker) {
+  const Input& in = plan.problem->input;
+  const int64_t own = plan.stages[0].own;
+  const SampleEvents<T> e = events_of<T>(in, b, plan.steps, worker.backward.events);
+  const int64_t steps = std::max<int64_t>(last - 1, 0), first = e.offset[0];
+  const int64_t total = e.offset[steps] - first;
+  T* out = worker.grad_input.data();
+  rows += stride;  // an event at t meets dI(t+1)
+  if (total < kEventsPerUnit * in.units) {
+    for (int64_t t = 0; t < steps; ++t)
+      for (int64_t k = e.offset[t]; k < e.offset[t + 1]; ++k)
+        add_row<T>(out + e.unit[k] * own, rows + t * stride, e.value ? e.value[k] : T(1), own);
+    return;
+  }
+  ByUnit<T> groups(in.units, total, e.value != nullptr, worker.backward.groups);
+  groups.count(e.unit + first, total);
+  groups.begin();
+  for (int64_t t = 0; t < steps; ++t)
+    groups.append(e.unit + e.offset[t], e.value ? e.value + e.offset[t] : nullptr,
+                  e.offset[t + 1] - e.offset[t], static_cast<int32_t>(t));
+  groups.add_rows_to(out, own, rows, stride);
+}
+
+// dI(t+1) of one block in the caller's [batch, steps, H].
+template <typename T>
+void write_grad_drive(const Plan<T>& plan, const StagePlan<T>& s, Block<T> block, int64_t last,
+                      const T* rows) {
+  T* out = static_cast<T*>(s.io->grad_drive) + block.first * plan.steps * s.units;
+  for (int64_t i = 0; i < block.count; ++i)
+    for (int64_t t = 0; t < plan.steps; ++t, out += s.units)
+      if (t + 1 <= last)
+        std::memcpy(out, rows + ((t + 1) * block.count + i) * s.row, sizeof(T) * s.units);
+      else
+        std::memset(out, 0, sizeof(T) * s.units);
+}
+
+template <typename T>
+void backward_block(const Plan<T>& plan, Block<T> block, bool fused, Worker<T>& worker) {
+  const Problem& p = *plan.problem;
+  const auto rows_of = [&](int64_t s) {
+    const StagePlan<T>& stage = plan.stages[s];
+    return worker.backward.rows[s].need((plan.steps + stage.lag) * block.count * stage.row);
+  };
+  int64_t last = -1;
+  if (p.readout) last = readout_backward(plan, block, rows_of(p.nb_stages - 1), worker);
+  for (int64_t s = p.nb_stages - 1; s >= 0; --s) {
+    const StagePlan<T>& stage = plan.stages[s];
+    T* rows = rows_of(s);
+    if (stage.io->grad_counts || stage.io->grad_dense || (p.loss && p.loss->spike_rate != 0))
+      last = plan.steps - 1;
+    const TracePointers<T> t = traces_of(plan, s, block, fused, worker);
+    if (last >= 0)
+      stage_backward<T>(plan, s, block, {t.potential, t.current, t.spikes}, last, rows,
+                        worker.grads[s], worker.backward);
+    if (stage.io->grad_drive) write_grad_drive(plan, stage, block, last, rows);
+    if (s > 0) {
+      pass_down(plan, s, block, last, rows, rows_of(s - 1));
+      last -= 2;
+    }
+  }
+  if (!plan.input_weight || !p.grad_weights[0]) return;
+  const StagePlan<T>& stage = plan.stages[0];
+  for (int64_t i = 0; i < block.count; ++i)
+    accumulate_input(plan, block.first + i, last, worker.backward.rows[0].data() + i * stage.row,
+                     block.count * stage.row, worker);
+}
+
+}  // namespace snn

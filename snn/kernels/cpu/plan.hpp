@@ -1,0 +1,140 @@
+// A problem made ready: weights padded to whole vectors, or packed and transposed.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "abi.hpp"
+#include "gemm.hpp"
+#include "simd.hpp"
+
+namespace snn {
+
+// Copy a [rows, columns] matrix into rows of `stride` values from `column` on.
+template <typename T>
+void copy_padded(const T* from, int64_t rows, int64_t columns, T* to, int64_t stride,
+                 int64_t column) {
+  for (int64_t r = 0; r < rows; ++r)
+    std::memcpy(to + r * stride + column, from + r * columns, sizeof(T) * columns);
+}
+
+// What leaves a stage: its own recurrent weights V and the weights W' of the next stage, side by
+// side. One gather of a row [V | W'] serves recurrence and next stage, one product with its
+// transpose both adjoints, one accumulation both gradients.
+template <typename T>
+struct StagePlan {
+  const Stage* io = nullptr;
+  int64_t units = 0, own = 0;           // H; H padded
+  int64_t down = 0, down_own = 0;       // O, units of the next stage or classes; O padded
+  int64_t recurrent = 0;                // width of the V part: own or 0
+  int64_t width = 0;                    // of a row [V | W'], = recurrent + down_own
+  int64_t row = 0;                      // of an adjoint row [dI | d'], = own + down_own
+  int64_t lag = 1;                      // 1 if there is no recurrence
+  int64_t words = 0;                    // of a bit set of spikes
+  T threshold = 0, scale = 0, initial = 0;
+  const T *alpha = nullptr, *beta = nullptr, *gain = nullptr, *bias = nullptr;  // [own]
+  const T* out = nullptr;               // [V | W'], [H, width]
+  Segment segments[2] = {};             // of an adjoint row, that the product takes
+  bool extra = false;                   // backward needs the current: attached or learned
+};
+
+// Memory of a plan and of its results; one per calling thread, kept between calls.
+template <typename T>
+struct PlanMemory {
+  struct OfStage {
+    Buffer<T> out, constants;
+    PackedMatrix<T> transposed;
+  };
+  std::vector<OfStage> stages;
+  Buffer<T> input, readout;
+};
+
+template <typename T>
+struct Plan {
+  const Problem* problem = nullptr;
+  PlanMemory<T>* memory = nullptr;
+  int64_t batch = 0, steps = 0;
+  std::vector<StagePlan<T>> stages;
+  const T* input_weight = nullptr;  // [I, own of stage 0]; null before an encoder
+  const T *readout_alpha = nullptr, *readout_beta = nullptr, *readout_gain = nullptr;
+
+  const StagePlan<T>& last() const { return stages.back(); }
+};
+
+template <typename T>
+void plan_stage(const Problem& p, int64_t s, bool backward, StagePlan<T>& plan,
+                typename PlanMemory<T>::OfStage& memory) {
+  const Stage& io = p.stages[s];
+  const bool final_stage = s + 1 == p.nb_stages;
+  plan.io = &io;
+  plan.units = io.units;
+  plan.own = padded<T>(io.units);
+  plan.down = !final_stage ? p.stages[s + 1].units : p.readout ? p.readout->classes : 0;
+  plan.down_own = padded<T>(plan.down);
+  plan.recurrent = io.recurrent ? plan.own : 0;
+  plan.width = plan.recurrent + plan.down_own;
+  plan.row = plan.own + plan.down_own;
+  plan.lag = io.recurrent ? io.lag : 1;
+  plan.words = (io.units + 63) / 64;
+  plan.threshold = static_cast<T>(io.threshold);
+  plan.scale = static_cast<T>(io.scale);
+  plan.initial = static_cast<T>(io.initial);
+  plan.extra = io.attached || io.grad_alpha || io.grad_beta || io.grad_gain;
+
+  T* constants = memory.constants.zeros(4 * plan.own);
+  const void* given[] = {io.alpha, io.beta, io.gain, io.bias};
+  for (int k = 0; k < 4; ++k)
+    if (given[k]) std::memcpy(constants + k * plan.own, given[k], sizeof(T) * io.units);
+  plan.alpha = constants;
+  plan.beta = constants + plan.own;
+  plan.gain = constants + 2 * plan.own;
+  plan.bias = constants + 3 * plan.own;
+
+  const T* v = static_cast<const T*>(io.recurrent);
+  const T* w = static_cast<const T*>(p.weights[s + 1]);
+  const int64_t h = io.units, o = plan.down;
+  T* out = memory.out.zeros(std::max<int64_t>(h * plan.width, 1));
+  if (v) copy_padded(v, h, h, out, plan.width, 0);
+  if (o) copy_padded(w, h, o, out, plan.width, plan.recurrent);
+  plan.out = out;
+  plan.segments[0] = {0, v ? h : 0};
+  plan.segments[1] = {plan.own, o};
+  if (!backward) return;
+  const int64_t first = plan.segments[0].length, recurrent = plan.recurrent, width = plan.width;
+  memory.transposed.pack(first + o, plan.own, [=](int64_t k, int64_t j) {
+    return j < h ? out[j * width + (k < first ? k : recurrent + k - first)] : T(0);
+  });
+}
+
+template <typename T>
+Plan<T> make_plan(const Problem& p, bool backward, PlanMemory<T>& memory) {
+  Plan<T> plan;
+  plan.problem = &p;
+  plan.memory = &memory;
+  plan.batch = p.batch;
+  plan.steps = p.steps;
+  plan.stages.resize(p.nb_stages);
+  if (memory.stages.size() < plan.stages.size())
+    memory.stages = std::vector<typename PlanMemory<T>::OfStage>(plan.stages.size());
+  for (int64_t s = 0; s < p.nb_stages; ++s)
+    plan_stage<T>(p, s, backward, plan.stages[s], memory.stages[s]);
+  if (p.stages[0].kind == kLif) {
+    const int64_t own = plan.stages[0].own;
+    T* w = memory.input.zeros(p.input.units * own);
+    copy_padded(static_cast<const T*>(p.weights[0]), p.input.units, p.stages[0].units, w, own, 0);
+    plan.input_weight = w;
+  }
+  if (p.readout) {
+    const int64_t width = plan.last().down_own;
+    T* constants = memory.readout.zeros(3 * width);
+    const void* given[] = {p.readout->alpha, p.readout->beta, p.readout->gain};
+    for (int k = 0; k < 3; ++k)
+      std::memcpy(constants + k * width, given[k], sizeof(T) * p.readout->classes);
+    plan.readout_alpha = constants;
+    plan.readout_beta = constants + width;
+    plan.readout_gain = constants + 2 * width;
+  }
+  return plan;
+}
+
+}  // namespace snn

@@ -1,0 +1,75 @@
+// Leaky readout of one sample, its loss and its adjoint (snn/functional/readout.py).
+#pragma once
+
+#include <cmath>
+
+#include "plan.hpp"
+
+namespace snn {
+
+// o(0..T) into trace, [steps + 1, width], from the drive [steps, width].
+template <typename T>
+void readout_forward(const Plan<T>& plan, const T* drive, T* trace) {
+  const int64_t width = plan.last().down_own;
+  for (int64_t j = 0; j < width; j += kLanes<T>) {
+    const Vec<T> alpha = load<T>(plan.readout_alpha + j), beta = load<T>(plan.readout_beta + j);
+    const Vec<T> gain = load<T>(plan.readout_gain + j);
+    Vec<T> f{}, o{};
+    store<T>(trace + j, o);
+    for (int64_t t = 0; t < plan.steps; ++t) {
+      o = beta * o + gain * f;
+      f = alpha * f + load<T>(drive + t * width + j);
+      store<T>(trace + (t + 1) * width + j, o);
+    }
+  }
+}
+
+// Maximum over time and where it is first reached; NaN is the largest, as in torch.max.
+template <typename T>
+void readout_maximum(const Plan<T>& plan, const T* trace, T* logits, int64_t* argmax) {
+  const int64_t width = plan.last().down_own;
+  for (int64_t c = 0; c < plan.last().down; ++c) {
+    T best = trace[c];
+    int64_t where = 0;
+    for (int64_t t = 1; t <= plan.steps && best == best; ++t)
+      if (!(trace[t * width + c] <= best)) {
+        best = trace[t * width + c];
+        where = t;
+      }
+    logits[c] = best;
+    argmax[c] = where;
+  }
+}
+
+// Weighted negative log-likelihood of the label; `grad` receives its gradient, [classes].
+template <typename T>
+double negative_log_likelihood(const T* logits, int64_t classes, int64_t label, T weight,
+                               T* grad) {
+  T top = logits[0], sum = 0;
+  for (int64_t c = 1; c < classes; ++c) top = logits[c] > top ? logits[c] : top;
+  for (int64_t c = 0; c < classes; ++c) sum += grad[c] = std::exp(logits[c] - top);
+  for (int64_t c = 0; c < classes; ++c)
+    grad[c] = weight * (grad[c] / sum - (c == label ? T(1) : T(0)));
+  return static_cast<double>(weight * (std::log(sum) - (logits[label] - top)));
+}
+
+// Adjoint d(t) of the drive for t < steps, written to rows + t * stride; the gradient of the trace
+// comes in as grad, [steps + 1, width]. Nothing after `last`, the last t with a gradient at t + 2,
+// is anything but zero.
+//   do(t) = grad(t) + beta do(t+1),  df(t) = alpha df(t+1) + g do(t+1),  d(t) = df(t+1)
+template <typename T>
+void readout_adjoint(const Plan<T>& plan, const T* grad, T* rows, int64_t stride) {
+  const int64_t width = plan.last().down_own;
+  for (int64_t j = 0; j < width; j += kLanes<T>) {
+    const Vec<T> alpha = load<T>(plan.readout_alpha + j), beta = load<T>(plan.readout_beta + j);
+    const Vec<T> gain = load<T>(plan.readout_gain + j);
+    Vec<T> f{}, o = load<T>(grad + plan.steps * width + j);
+    for (int64_t t = plan.steps - 1; t >= 0; --t) {
+      store<T>(rows + t * stride + j, f);
+      f = alpha * f + gain * o;
+      o = load<T>(grad + t * width + j) + beta * o;
+    }
+  }
+}
+
+}  // namespace snn

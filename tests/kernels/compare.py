@@ -1,0 +1,171 @@
+"""Run a network on the reference and on the kernels and compare everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snn.events import EventBatch, EventStore
+from snn.functional import LIFDynamics, current_encoder, leaky_readout, lif, logits
+from snn.kernels import ops
+
+
+def random_store(samples: int, steps: int, units: int, density: float, seed: int) -> EventStore:
+    """Events with multiplicity: about a fifth of them occur twice."""
+    generator = torch.Generator().manual_seed(seed)
+    counts = torch.rand(samples, steps, units, generator=generator) < density
+    twice = torch.rand(samples, steps, units, generator=generator) < 0.2
+    counts = (counts.int() * (1 + twice.int())).flatten()
+    flat = torch.arange(counts.numel()).repeat_interleave(counts)
+    return EventStore.from_events(
+        flat // (steps * units),
+        flat // units % steps,
+        flat % units,
+        nb_samples=samples,
+        nb_steps=steps,
+        nb_units=units,
+    )
+
+
+@dataclass
+class Case:
+    """A network and its input, drawn from a seed."""
+
+    batch: int = 5
+    steps: int = 20
+    inputs: int = 13
+    sizes: tuple[int, ...] = (17,)
+    classes: int = 3
+    density: float = 0.2
+    weight_scale: float = 1.0
+    recurrent: bool = True
+    dynamics: dict[str, Any] = field(default_factory=dict)
+    learn: str = "fixed"
+    dropout: str | None = None
+    rule: str = "max"
+    encoder: bool = False
+    readout_leak: bool = False
+    regularize: bool = True
+    dense_input: bool = False
+    seed: int = 0
+    dtype: torch.dtype = torch.float64
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(self.seed)
+        self.lif_dynamics = LIFDynamics(**({"scale": 5.0} | self.dynamics))
+        self.labels = torch.randint(self.classes, (self.batch,))
+        self.parameters: dict[str, Tensor] = {}
+        if self.encoder:
+            self.x: Tensor | EventBatch = torch.randn(self.batch, self.steps, 4).to(self.dtype) * 2
+            inputs = 4 * self.inputs
+            self.parameters["encoder.gain"] = torch.randn(inputs) * 3
+            self.parameters["encoder.bias"] = torch.randn(inputs)
+        else:
+            inputs = self.inputs
+            store = random_store(self.batch + 3, self.steps, inputs, self.density, self.seed)
+            self.x = EventBatch(store, torch.randperm(self.batch + 3)[: self.batch])
+            if self.dense_input:
+                self.x = self.x.to_dense(self.dtype)
+        self.masks: list[Tensor | None] = []
+        for i, units in enumerate(self.sizes):
+            scale = self.weight_scale
+            self.parameters[f"{i}.weight"] = scale * (torch.randn(inputs, units) + 0.3) / inputs**0.5
+            if self.recurrent:
+                self.parameters[f"{i}.recurrent"] = scale * 0.5 * torch.randn(units, units) / units**0.5
+            if self.learn != "fixed":
+                shape = () if self.learn == "layer" else (units,)
+                self.parameters[f"{i}.alpha"] = 0.6 + 0.3 * torch.rand(shape)
+                self.parameters[f"{i}.beta"] = 0.6 + 0.3 * torch.rand(shape)
+            mask = None
+            if self.dropout:
+                steps = 1 if self.dropout == "sample" else self.steps
+                mask = (torch.rand(self.batch, steps, units) < 0.7).to(self.dtype) / 0.7
+            self.masks.append(mask)
+            inputs = units
+        self.parameters["readout"] = torch.randn(inputs, self.classes) / inputs**0.5
+        self.parameters = {
+            name: value.to(self.dtype).requires_grad_() for name, value in self.parameters.items()
+        }
+
+    def constants(self, layer: int) -> tuple[Tensor | float, Tensor | float]:
+        if self.learn == "fixed":
+            return 0.82, 0.9
+        return self.parameters[f"{layer}.alpha"], self.parameters[f"{layer}.beta"]
+
+    def reference(self) -> tuple[Tensor, list[Tensor]]:
+        """Trace and counts from the einsum reference."""
+        p = self.parameters
+        x = self.x if isinstance(self.x, Tensor) else self.x.to_dense(self.dtype)
+        if self.encoder:
+            x, _, _ = current_encoder(x, p["encoder.gain"], p["encoder.bias"], 0.85, scale=5.0)
+        counts = []
+        for i, mask in enumerate(self.masks):
+            weights = p[f"{i}.weight"], p.get(f"{i}.recurrent")
+            s, _, _ = lif(x, *weights, *self.constants(i), self.lif_dynamics, mask=mask)
+            counts.append(s.sum(1))
+            x = s if mask is None else s * mask
+        trace, _ = leaky_readout(x, p["readout"], 0.8, 0.88, leak_scaled_input=self.readout_leak)
+        return trace, counts
+
+    def layers(self) -> list[ops.LIFParameters]:
+        p = self.parameters
+        return [
+            ops.LIFParameters(
+                p[f"{i}.weight"],
+                p.get(f"{i}.recurrent"),
+                *self.constants(i),
+                self.lif_dynamics,
+                mask,
+            )
+            for i, mask in enumerate(self.masks)
+        ]
+
+    def readout(self) -> ops.ReadoutParameters:
+        return ops.ReadoutParameters(self.parameters["readout"], 0.8, 0.88, self.readout_leak)
+
+    def kernels(self) -> tuple[Tensor, list[Tensor]]:
+        """The same from the kernels."""
+        p = self.parameters
+        encoder = None
+        if self.encoder:
+            encoder = ops.EncoderParameters(p["encoder.gain"], p["encoder.bias"], 0.85, scale=5.0)
+        return ops.network(self.x, self.layers(), self.readout(), encoder)
+
+    def gradients(self, loss: Tensor) -> dict[str, Tensor]:
+        grads = torch.autograd.grad(loss, list(self.parameters.values()), allow_unused=True)
+        return {
+            name: torch.zeros_like(p) if grad is None else grad
+            for (name, p), grad in zip(self.parameters.items(), grads, strict=True)
+        }
+
+    def loss(self, trace: Tensor, counts: list[Tensor]) -> Tensor:
+        loss = torch.nn.functional.cross_entropy(logits(trace, self.rule), self.labels)
+        if self.regularize:
+            for n in counts:
+                loss = loss + 1e-2 * n.sum() + 1e-3 * n.sum(0).square().mean()
+        return loss
+
+
+def error(actual: Tensor, expected: Tensor) -> float:
+    """Largest deviation relative to the largest expected value."""
+    if expected.numel() == 0:
+        return 0.0
+    scale = expected.abs().max().item()
+    return (actual - expected).abs().max().item() / (scale or 1.0)
+
+
+def assert_same(case: Case, tolerance: float = 1e-10) -> None:
+    """Trace, spike counts, loss and every gradient agree."""
+    trace, counts = case.kernels()
+    expected_trace, expected_counts = case.reference()
+    for n, expected in zip(counts, expected_counts, strict=True):
+        assert torch.equal(n, expected)
+    assert error(trace, expected_trace) <= tolerance
+    loss, expected_loss = case.loss(trace, counts), case.loss(expected_trace, expected_counts)
+    assert error(loss, expected_loss) <= tolerance
+    expected = case.gradients(expected_loss)
+    for name, grad in case.gradients(loss).items():
+        assert error(grad, expected[name]) <= tolerance, name
