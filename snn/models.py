@@ -21,7 +21,7 @@ from snn.functional.lif import Recurrence, Reset
 from snn.layers import CurrentEncoder, DropoutMask, Fan, LeakyReadout, Learn, RecurrentLIF
 from snn.losses import ClassificationLoss, LossName, Reduction, SpikeRegularizer
 from snn.module import SpikingClassifier
-from snn.network import SpikingNetwork
+from snn.network import Backend, SpikingNetwork
 from snn.surrogate import SurrogateName
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -111,6 +111,7 @@ def recurrent_lif(
     regularizer: NonNegative = 0.0,
     reduction: Reduction = "sum",
     regularizer_l2: NonNegative = 0.0,
+    backend: Backend = "auto",
 ) -> SpikingClassifier:
     """Hidden layers of recurrent current-based LIF neurons with a leaky readout (thesis ch. 2-3).
 
@@ -149,6 +150,7 @@ def recurrent_lif(
         regularizer: rate of the spike-count regulariser.
         reduction: whether it is applied to the ``sum`` or the ``mean`` of counts.
         regularizer_l2: rate of its L2 term per neuron.
+        backend: ``einsum``, the compiled kernels (``cpu``), or the fastest that works (``auto``).
     """
     syn = _decay("model.tau_syn", alpha, tau_syn, data.time_step)
     mem = _decay("model.tau_mem", beta, tau_mem, data.time_step)
@@ -206,7 +208,7 @@ def recurrent_lif(
         fan=fan,
     )
     return SpikingClassifier(
-        network=SpikingNetwork(hidden, readout, encoder, logit_rule),
+        network=SpikingNetwork(hidden, readout, encoder, logit_rule, backend),
         loss=ClassificationLoss(loss_fn, _class_weights(class_weights, data)),
         regularizer=SpikeRegularizer(regularizer, reduction, regularizer_l2),
         nb_classes=data.nb_classes,

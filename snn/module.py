@@ -64,8 +64,13 @@ class SpikingClassifier(pl.LightningModule):
     def step(self, batch: Batch, split: str) -> Tensor:
         """Loss of a batch, counted in the split's metrics."""
         x, labels = batch
-        output = self(x)
-        loss, penalty = self.loss(output.logits, labels), self.regularizer(output.spike_counts)
+        output = self.network.training_step(x, labels, self.loss, self.regularizer)
+        if output is None:
+            output = self(x)
+            loss, penalty = self.loss(output.logits, labels), self.regularizer(output.spike_counts)
+            total = loss + penalty
+        else:
+            total, loss, penalty = output.loss, output.nll, output.penalty
         nb_steps = x.shape[1] if isinstance(x, Tensor) else x.nb_steps
         self.metrics_of(split).update(
             output.logits.detach(),
@@ -75,7 +80,7 @@ class SpikingClassifier(pl.LightningModule):
             loss.detach(),
             penalty.detach(),
         )
-        return loss + penalty
+        return total
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         return self.step(batch, "running")

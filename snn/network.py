@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
 from snn.functional import EncoderState, LIFState, ReadoutState, logits
+from snn.kernels import ops
 from snn.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
+from snn.losses import ClassificationLoss, SpikeRegularizer
+
+log = logging.getLogger(__name__)
+
+Backend = Literal["auto", "einsum", "cpu"]
 
 
 class NetworkOutput(NamedTuple):
@@ -52,6 +61,8 @@ class SpikingNetwork(nn.Module):
         readout: turns the last layer's spikes into a trace per class.
         encoder: turns analog input into spikes; None for input that is spikes already.
         logit_rule: ``max``, ``mean``, ``last`` or ``sum_softmax`` over the readout's trace.
+        backend: ``einsum`` is the reference in PyTorch operations, ``cpu`` the compiled event-driven
+            kernels with the same results; ``auto`` takes the kernels where they can be used.
 
     Weights are plain parameters, always ``[input, output]``: ``hidden[i].weight``,
     ``hidden[i].recurrent_weight``, ``readout.weight``, ``encoder.gain``, ``encoder.bias``.
@@ -63,12 +74,15 @@ class SpikingNetwork(nn.Module):
         readout: LeakyReadout,
         encoder: CurrentEncoder | None = None,
         logit_rule: str = "max",
+        backend: Backend = "auto",
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.hidden = nn.ModuleList(hidden)
         self.readout = readout
         self.logit_rule = logit_rule
+        self.backend = backend
+        self._announced: str | None = None
 
     def forward(self, x: Tensor | EventBatch | EventStore) -> NetworkOutput:
         """Classify a batch.
@@ -77,10 +91,85 @@ class SpikingNetwork(nn.Module):
             x: events, spike counts ``[batch, step, unit]``, or analog ``[batch, step, channel]``
                 if the network has an encoder.
         """
+        if self.backend_for(x) == "cpu":
+            output, counts = ops.network(x, **self._kernel_arguments(x))
+            return NetworkOutput(logits(output, self.logit_rule), counts)
         trace = self.trace(x)
         return NetworkOutput(
             logits(trace.output, self.logit_rule), [spikes.sum(1) for spikes in trace.spikes]
         )
+
+    def training_step(
+        self,
+        x: Tensor | EventBatch | EventStore,
+        labels: Tensor,
+        loss: ClassificationLoss,
+        regularizer: SpikeRegularizer,
+    ) -> ops.StepOutput | None:
+        """Loss and gradients in one pass, if the kernels have one for this combination.
+
+        They do for the NLL of maxima over time and a regulariser without L2 term (which couples
+        the samples of a batch). None otherwise, or if no gradient is wanted.
+        """
+        fused = (
+            torch.is_grad_enabled()
+            and (self.logit_rule, loss.name, regularizer.rate_l2) == ("max", "nll", 0.0)
+            and (regularizer.reduction == "sum" or len(self.hidden) == 1)
+            and self.backend_for(x) == "cpu"
+        )
+        if not fused:
+            return None
+        rate = regularizer.rate
+        if regularizer.reduction == "mean":
+            rate /= labels.numel() * self.hidden[0].nb_units
+        arguments = self._kernel_arguments(x)
+        return ops.training_step(
+            x, labels, **arguments, class_weights=loss.class_weights, spike_rate=rate
+        )
+
+    def backend_for(self, x: Tensor | EventBatch | EventStore) -> str:
+        """The backend of a forward pass, logged when it is first chosen.
+
+        Raises:
+            ConfigError: the backend was named and cannot be used here.
+        """
+        chosen, reason = "einsum", "as configured"
+        if self.backend != "einsum":
+            weight = self.readout.weight
+            obstacle = ops.obstacle(x, weight.dtype, weight.device.type)
+            if obstacle and self.backend != "auto":
+                raise ConfigError("model.backend", self.backend, f"auto or einsum: {obstacle}")
+            chosen = "einsum" if obstacle else "cpu"
+            reason = obstacle or f"compiled kernels, {ops.instruction_set()}"
+        if chosen != self._announced:
+            log.info("backend %s: %s", chosen, reason)
+            self._announced = chosen
+        return chosen
+
+    def _kernel_arguments(self, x: Tensor | EventBatch | EventStore) -> dict[str, Any]:
+        """The parameters as the kernels take them; draws the dropout masks."""
+        batch, steps = x.shape[:2] if isinstance(x, Tensor) else (len(x), x.nb_steps)
+        layers = [
+            ops.LIFParameters(
+                layer.weight,
+                layer.recurrent_weight,
+                layer.alpha(),
+                layer.beta(),
+                layer.dynamics,
+                layer.draw_mask(batch, steps),
+            )
+            for layer in self.hidden
+        ]
+        readout, e = self.readout, self.encoder
+        return {
+            "layers": layers,
+            "readout": ops.ReadoutParameters(
+                readout.weight, readout.alpha(), readout.beta(), readout.leak_scaled_input
+            ),
+            "encoder": None
+            if e is None
+            else ops.EncoderParameters(e.gain, e.bias, e.beta(), e.threshold, e.scale, e.surrogate),
+        }
 
     def trace(
         self, x: Tensor | EventBatch | EventStore, state: NetworkState | None = None

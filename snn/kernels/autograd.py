@@ -100,17 +100,19 @@ class Network(torch.autograd.Function):
 class TrainingStep(torch.autograd.Function):
     """Loss of a max-over-time network; its gradients are computed with it, block by block.
 
-    ``(loss, negative log-likelihood, logits, counts of each stage ...)``, of which only the loss,
-    ``nll + spike_rate * spikes``, has a gradient.
+    ``(loss, nll, penalty, logits, counts of each hidden layer ...)``, of which only the loss, the
+    sum of negative log-likelihood and penalty, has a gradient.
     """
 
     @staticmethod
     def forward(ctx, spec: Spec, labels: Tensor, sample_weight: Tensor, rate: float, *tensors):
         call, _ = _begin(spec, tensors)
         grads = _want_gradients(call, tensors, ctx.needs_input_grad[4:])
-        counts = [tensors[0].new_empty(spec.batch, stage.units) for stage in spec.stages]
-        for target, count in zip(call.stages, counts, strict=True):
-            target.counts = call.pointer(count)
+        counts = []
+        for target, stage in zip(call.stages, spec.stages, strict=True):
+            if not stage.encoder:
+                counts.append(tensors[-1].new_empty(spec.batch, stage.units))
+                target.counts = call.pointer(counts[-1])
         logits = tensors[-1].new_empty(spec.batch, spec.readout.classes)
         argmax = torch.empty(logits.shape, dtype=torch.int64)
         nll = torch.empty(spec.batch, dtype=torch.float64)
@@ -118,10 +120,10 @@ class TrainingStep(torch.autograd.Function):
         call.set_loss(labels, sample_weight, nll, rate)
         call.run(FUSED)
         nll = nll.sum().to(spec.dtype)
-        loss = nll + rate * sum(count.sum() for count in counts) if rate else nll.clone()
+        penalty = rate * sum(count.sum() for count in counts) if rate else nll.new_zeros(())
         ctx.save_for_backward(*grads)
-        ctx.mark_non_differentiable(nll, logits, *counts)
-        return loss, nll, logits, *counts
+        ctx.mark_non_differentiable(nll, penalty, logits, *counts)
+        return nll + penalty, nll, penalty, logits, *counts
 
     @staticmethod
     @once_differentiable

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from snn.events import EventBatch, EventStore
 from snn.functional import LIFDynamics
+from snn.kernels import library
 from snn.kernels.autograd import Network, TrainingStep
 from snn.kernels.problem import Readout, Spec, Stage, StageTensors
 
@@ -58,6 +59,24 @@ class ReadoutParameters(NamedTuple):
     leak_scaled_input: bool = False
 
 
+def obstacle(x: Tensor | EventBatch | EventStore, dtype: torch.dtype, device: str) -> str | None:
+    """Why the kernels cannot run a network of this dtype and device on ``x``; None if they can."""
+    kernels = library.load()
+    if not isinstance(kernels, library.Library):
+        return kernels
+    if dtype not in (torch.float32, torch.float64):
+        return f"the CPU kernels compute in float32 and float64, not in {dtype}"
+    source = x if isinstance(x, Tensor) else getattr(x, "store", x).units
+    if device != "cpu" or source.device.type != "cpu":
+        return "network and input are not both on the CPU"
+    return None
+
+
+def instruction_set() -> str:
+    """Name of the kernels that are in use, e.g. ``avx2``."""
+    return library.load().name
+
+
 def _constant(value: Constant, units: int, dtype: torch.dtype) -> Tensor:
     if isinstance(value, Tensor):
         return value.to(dtype).expand(units)
@@ -82,7 +101,11 @@ def _prepare(
     encoder: EncoderParameters | None,
 ) -> _Prepared:
     """Split the parameters into what is fixed and what has gradients; check the shapes."""
-    dtype = (readout or layers[0] or encoder).weight.dtype if layers else encoder.gain.dtype
+    dtype = layers[0].weight.dtype if layers else encoder.gain.dtype
+    if encoder is not None:
+        x = x if isinstance(x, Tensor) else x.to_dense(dtype)
+        if x.requires_grad:
+            raise ValueError("the CPU kernels have no gradient of an encoder's analog input")
     if isinstance(x, EventStore):
         x = EventBatch(x, torch.arange(x.nb_samples))
     if isinstance(x, Tensor):
@@ -121,7 +144,7 @@ def _prepare(
         constants = (_constant(c, classes, dtype) for c in (readout.alpha, readout.beta, gain))
         fixed = Readout(classes, *constants)
     spec = Spec(x, batch, steps, dtype, tuple(stages), fixed, tuple(keep_current))
-    wants = isinstance(x, Tensor) and x.requires_grad and encoder is None
+    wants = isinstance(x, Tensor) and x.requires_grad
     return _Prepared(spec, x if wants else None, [*tensors, weight])
 
 
@@ -189,8 +212,10 @@ class StepOutput(NamedTuple):
     """Result of :func:`training_step`."""
 
     loss: Tensor
-    """``nll + spike_rate * spikes``, the only one with a gradient."""
+    """``nll + penalty``, the only one with a gradient."""
     nll: Tensor
+    penalty: Tensor
+    """``spike_rate`` times the number of hidden spikes."""
     logits: Tensor
     """``[batch, class]``."""
     spike_counts: list[Tensor]
@@ -202,6 +227,7 @@ def training_step(
     labels: Tensor,
     layers: Sequence[LIFParameters],
     readout: ReadoutParameters,
+    encoder: EncoderParameters | None = None,
     class_weights: Tensor | None = None,
     spike_rate: float = 0.0,
 ) -> StepOutput:
@@ -211,14 +237,15 @@ def training_step(
     log-likelihood plus ``spike_rate`` for every hidden spike. No trace of the batch is ever kept.
 
     Args:
-        x: events, or counts without a gradient.
+        x: as in :func:`network`, without a gradient.
         labels: ``[batch]``.
         layers: hidden layers.
         readout: fed by the last one.
+        encoder: turns analog input into spikes, which are not penalised.
         class_weights: ``[class]`` or None.
         spike_rate: penalty per spike.
     """
-    spec, _, tensors = _prepare(x, layers, readout, None)
+    spec, _, tensors = _prepare(x, layers, readout, encoder)
     if class_weights is None:
         weight = torch.full((spec.batch,), 1.0 / max(spec.batch, 1), dtype=spec.dtype)
     else:
@@ -226,5 +253,7 @@ def training_step(
         weight = weight / weight.sum()
     if labels.numel() != spec.batch or not 0 <= labels.min() <= labels.max() < spec.readout.classes:
         raise IndexError(f"labels must be {spec.batch} classes in 0..{spec.readout.classes - 1}")
-    loss, nll, logits, *counts = TrainingStep.apply(spec, labels, weight, spike_rate, *tensors)
-    return StepOutput(loss, nll, logits, counts)
+    loss, nll, penalty, logits, *counts = TrainingStep.apply(
+        spec, labels, weight, spike_rate, *tensors
+    )
+    return StepOutput(loss, nll, penalty, logits, counts)

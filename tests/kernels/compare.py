@@ -72,9 +72,13 @@ class Case:
         self.masks: list[Tensor | None] = []
         for i, units in enumerate(self.sizes):
             scale = self.weight_scale
-            self.parameters[f"{i}.weight"] = scale * (torch.randn(inputs, units) + 0.3) / inputs**0.5
+            self.parameters[f"{i}.weight"] = (
+                scale * (torch.randn(inputs, units) + 0.3) / inputs**0.5
+            )
             if self.recurrent:
-                self.parameters[f"{i}.recurrent"] = scale * 0.5 * torch.randn(units, units) / units**0.5
+                self.parameters[f"{i}.recurrent"] = (
+                    scale * 0.5 * torch.randn(units, units) / units**0.5
+                )
             if self.learn != "fixed":
                 shape = () if self.learn == "layer" else (units,)
                 self.parameters[f"{i}.alpha"] = 0.6 + 0.3 * torch.rand(shape)
@@ -126,15 +130,32 @@ class Case:
     def readout(self) -> ops.ReadoutParameters:
         return ops.ReadoutParameters(self.parameters["readout"], 0.8, 0.88, self.readout_leak)
 
+    def encoder_parameters(self) -> ops.EncoderParameters | None:
+        if not self.encoder:
+            return None
+        p = self.parameters
+        return ops.EncoderParameters(p["encoder.gain"], p["encoder.bias"], 0.85, scale=5.0)
+
     def kernels(self) -> tuple[Tensor, list[Tensor]]:
         """The same from the kernels."""
-        p = self.parameters
-        encoder = None
-        if self.encoder:
-            encoder = ops.EncoderParameters(p["encoder.gain"], p["encoder.bias"], 0.85, scale=5.0)
-        return ops.network(self.x, self.layers(), self.readout(), encoder)
+        return ops.network(self.x, self.layers(), self.readout(), self.encoder_parameters())
+
+    def training_step(self, class_weights: Tensor, spike_rate: float) -> ops.StepOutput:
+        """The fused step."""
+        return ops.training_step(
+            self.x,
+            self.labels,
+            self.layers(),
+            self.readout(),
+            self.encoder_parameters(),
+            class_weights,
+            spike_rate,
+        )
 
     def gradients(self, loss: Tensor) -> dict[str, Tensor]:
+        """Of all parameters, by name; zero where the loss does not depend on one."""
+        if not loss.requires_grad:
+            return {name: torch.zeros_like(p) for name, p in self.parameters.items()}
         grads = torch.autograd.grad(loss, list(self.parameters.values()), allow_unused=True)
         return {
             name: torch.zeros_like(p) if grad is None else grad

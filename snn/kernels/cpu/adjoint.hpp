@@ -46,7 +46,8 @@ struct BackwardScratch {
 template <typename T>
 void count_gradients(const Plan<T>& plan, const StagePlan<T>& s, Block<T> block, T* out) {
   const T* grad = static_cast<const T*>(s.io->grad_counts);
-  const T rate = plan.problem->loss ? static_cast<T>(plan.problem->loss->spike_rate) : T(0);
+  const Loss* loss = plan.problem->loss;
+  const T rate = loss && s.io->kind == kLif ? static_cast<T>(loss->spike_rate) : T(0);
   for (int64_t i = 0; i < block.count; ++i)
     for (int64_t j = 0; j < s.own; ++j)
       out[i * s.own + j] =

@@ -1,0 +1,71 @@
+"""Builds the CPU kernels where a C++ compiler is found; everything else is in pyproject.toml.
+
+Each instruction set becomes a shared library of its own, called through ctypes: neither Python's
+nor PyTorch's headers are needed. The best one that the machine has is chosen at run time.
+"""
+
+import platform
+import sys
+from glob import glob
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+SOURCES = "snn/kernels/cpu"
+FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-fno-math-errno", "-Wno-psabi"]
+OPENMP = "-fopenmp"
+AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2"]
+AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
+
+INSTRUCTION_SETS = {"baseline": []}
+if platform.machine().lower() in ("x86_64", "amd64"):
+    INSTRUCTION_SETS |= {"avx2": AVX2, "avx512": AVX2 + AVX512}
+
+
+class BuildKernels(build_ext):
+    """Builds what this machine's compiler can build, and says what is lost with the rest."""
+
+    def build_extension(self, ext: Extension) -> None:
+        attempts = [[OPENMP], []]
+        for openmp in attempts:
+            ext.extra_compile_args = [*self.flags[ext.name], *openmp]
+            ext.extra_link_args = openmp
+            try:
+                super().build_extension(ext)
+            except Exception as error:
+                problem = error
+                continue
+            if not openmp:
+                self.say(f"{ext.name} is built without OpenMP: it will use one thread.")
+            return
+        self.say(
+            f"{ext.name} could not be built ({problem}). Without any of the CPU kernels, training "
+            "runs on plain PyTorch operations: the same results, many times slower on a CPU. "
+            "Install a C++17 compiler (GCC or clang) and install snn again to get them."
+        )
+
+    @property
+    def flags(self) -> dict[str, list[str]]:
+        return {f"snn.kernels._cpu_{name}": FLAGS + own for name, own in INSTRUCTION_SETS.items()}
+
+    def get_export_symbols(self, ext: Extension) -> list[str]:
+        return []  # these are plain libraries, without Python's module initialisation
+
+    @staticmethod
+    def say(message: str) -> None:
+        print(f"snn: {message}", file=sys.stderr, flush=True)
+
+
+setup(
+    ext_modules=[
+        Extension(
+            f"snn.kernels._cpu_{name}",
+            [f"{SOURCES}/{name}.cpp"],
+            depends=sorted(glob(f"{SOURCES}/*.hpp")),
+            language="c++",
+            optional=True,
+        )
+        for name in INSTRUCTION_SETS
+    ],
+    cmdclass={"build_ext": BuildKernels},
+)

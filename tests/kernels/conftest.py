@@ -1,0 +1,19 @@
+import pytest
+
+from snn.kernels import library
+
+# Each instruction set that was built and that this machine has.
+SETS = [
+    name for name in library.INSTRUCTION_SETS if isinstance(library.load(name), library.Library)
+]
+
+
+@pytest.fixture(params=SETS)
+def instruction_set(request, monkeypatch):
+    """Runs a test once for each instruction set."""
+    monkeypatch.setenv("SNN_CPU_KERNELS", request.param)
+    library.load.cache_clear()
+    assert library.load().name == request.param
+    yield request.param
+    monkeypatch.undo()
+    library.load.cache_clear()
