@@ -61,8 +61,8 @@ class SpikingNetwork(nn.Module):
         readout: turns the last layer's spikes into a trace per class.
         encoder: turns analog input into spikes; None for input that is spikes already.
         logit_rule: ``max``, ``mean``, ``last`` or ``sum_softmax`` over the readout's trace.
-        backend: ``einsum`` is the reference in PyTorch operations, ``cpu`` the compiled event-driven
-            kernels with the same results; ``auto`` takes the kernels where they can be used.
+        backend: ``einsum`` is the reference in PyTorch operations, ``cpu`` the compiled kernels with
+            the same results; ``auto`` takes the kernels where they can be used.
 
     Weights are plain parameters, always ``[input, output]``: ``hidden[i].weight``,
     ``hidden[i].recurrent_weight``, ``readout.weight``, ``encoder.gain``, ``encoder.bias``.

@@ -32,10 +32,13 @@ def _begin(spec: Spec, tensors: tuple[Tensor | None, ...]) -> tuple[Call, list[S
 
 
 def _want_gradients(
-    call: Call, tensors: tuple[Tensor | None, ...], wanted: list[bool]
+    call: Call, tensors: tuple[Tensor | None, ...], wanted: tuple[bool, ...]
 ) -> list[Tensor | None]:
     """Outputs for the gradients of those tensors that want one, known to the call."""
-    grads = [torch.empty_like(t) if t is not None and w else None for t, w in zip(tensors, wanted)]
+    grads = [  # contiguous, whatever the parameter is
+        t.new_empty(t.shape) if t is not None and w else None
+        for t, w in zip(tensors, wanted, strict=True)
+    ]
     for i, target in enumerate(call.stages):
         given = StageTensors(*grads[i * _PER_STAGE : (i + 1) * _PER_STAGE])
         call.grad_weights[i] = call.pointer(given.weight)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from snn.events import EventBatch, EventStore
+from snn.events import EventBatch
 from snn.functional import LIFDynamics
 from snn.kernels import library
 from snn.surrogate import SURROGATES

@@ -219,7 +219,7 @@ def test_without_kernels_auto_takes_the_reference(monkeypatch, caplog):
         output = make()(batch())
     assert torch.equal(output.logits, make("einsum")(batch()).logits)
     assert "backend einsum: the CPU kernels are not built" in caplog.text
-    with pytest.raises(ConfigError, match="model.backend='cpu'.*not built"):
+    with pytest.raises(ConfigError, match=r"model\.backend='cpu'.*not built"):
         make("cpu")(batch())
 
 

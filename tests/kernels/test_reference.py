@@ -125,6 +125,16 @@ def test_a_layer_alone_takes_counts_with_a_gradient():
         assert error(grad, other) <= 1e-10
 
 
+def test_parameters_need_not_be_contiguous():
+    case = Case()
+    expected = case.gradients(case.loss(*case.reference()))
+    case.parameters = {
+        name: p.detach().T.contiguous().T.requires_grad_() for name, p in case.parameters.items()
+    }
+    for name, grad in case.gradients(case.loss(*case.kernels())).items():
+        assert error(grad, expected[name]) <= 1e-10, name
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     batch=st.integers(1, 20),
