@@ -39,7 +39,7 @@ struct BackwardScratch {
   Buffer<int32_t> index;
   EventScratch<T> events;
   GroupScratch<T> groups;
-  std::vector<Buffer<T>> rows;  // of each stage: [steps + lag, count, row]
+  std::vector<Buffer<T>> rows;  // of each stage: [count, steps + lag, row]
 };
 
 // What the loss wants of each spike whatever its step: [count, own].
@@ -123,9 +123,9 @@ SNN_INLINE void lif_adjoint(const StagePlan<T>& s, const StepBack<T>& k, T* d_al
 // are summed unit by unit in registers, else step by step in memory.
 template <typename T>
 void accumulate_out(const StagePlan<T>& s, int64_t b, const uint64_t* spikes, int64_t last,
-                    const T* rows, int64_t stride, T* out, BackwardScratch<T>& scratch) {
+                    const T* rows, T* out, BackwardScratch<T>& scratch) {
   if (s.width == 0) return;
-  rows += s.lag * stride + s.own - s.recurrent;  // row of t = 0, without dI if not recurrent
+  rows += s.lag * s.row + s.own - s.recurrent;  // row of t = 0, without dI if not recurrent
   int32_t* index = scratch.index.need(s.units);
   T* value = scratch.value.need(s.units);
   int64_t total = 0;
@@ -135,23 +135,17 @@ void accumulate_out(const StagePlan<T>& s, int64_t b, const uint64_t* spikes, in
       const int64_t fired = set_bits(spikes + t * s.words, s.words, index);
       const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
       for (int64_t k = 0; k < sent.count; ++k)
-        add_row<T>(out + sent.index[k] * s.width, rows + t * stride,
+        add_row<T>(out + sent.index[k] * s.width, rows + t * s.row,
                    sent.value ? sent.value[k] : T(1), s.width);
     }
     return;
   }
-  ByUnit<T> groups(s.units, total, s.io->mask != nullptr, scratch.groups);
-  for (int64_t t = 0; t <= last; ++t) {
-    const int64_t fired = set_bits(spikes + t * s.words, s.words, index);
-    groups.count(index, apply_mask<T>(s, b, t, index, value, fired).count);
-  }
-  groups.begin();
-  for (int64_t t = 0; t <= last; ++t) {
-    const int64_t fired = set_bits(spikes + t * s.words, s.words, index);
-    const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
-    groups.append(sent.index, sent.value, sent.count, static_cast<int32_t>(t));
-  }
-  groups.add_rows_to(out, s.width, rows, stride);
+  const T* mask = static_cast<const T*>(s.io->mask);
+  const int64_t mask_stride = s.io->mask_steps == 1 ? 0 : s.units;
+  if (mask) mask += b * s.io->mask_steps * s.units;
+  ByUnit<T> groups(s.units, total, mask != nullptr, scratch.groups);
+  groups.transpose(spikes, s.words, last + 1, mask, mask_stride);
+  groups.add_rows_to(out, s.width, rows, s.row, last + 1);
 }
 
 // The whole block back in time from `last`, the last step whose spikes have a gradient. The d' part
@@ -161,7 +155,7 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
                     int64_t last, T* rows, StageGradients<T>& grads, BackwardScratch<T>& scratch) {
   const StagePlan<T>& s = plan.stages[stage];
   const PackedMatrix<T>& transposed = plan.memory->stages[stage].transposed;
-  const int64_t n = block.count, step_row = n * s.row, step = n * s.own;
+  const int64_t n = block.count, step = n * s.own, sample_rows = (plan.steps + s.lag) * s.row;
   const int64_t chunk = s.recurrent ? s.lag + 1 : 4;
   const bool encoder = s.io->kind == kEncoder;
   T* incoming = scratch.incoming.need(chunk * step);
@@ -174,13 +168,13 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
   count_gradients(plan, s, block, counts);
   for (int64_t tau = last; tau <= last + s.lag; ++tau)
     for (int64_t i = 0; i < n; ++i)
-      std::memset(rows + tau * step_row + i * s.row, 0, sizeof(T) * s.own);
+      std::memset(rows + i * sample_rows + tau * s.row, 0, sizeof(T) * s.own);
 
   for (int64_t top = last; top >= 0; top -= chunk) {
     const int64_t bottom = std::max<int64_t>(top - chunk + 1, 0);
     if (transposed.depth() > 0)
-      multiply<T>(rows + (bottom + s.lag) * step_row, s.row, (top - bottom + 1) * n, s.segments,
-                  transposed, incoming, s.own);
+      multiply<T>({rows + (bottom + s.lag) * s.row, s.row, sample_rows}, {incoming, step, s.own},
+                  top - bottom + 1, n, s.segments, transposed);
     else
       std::memset(incoming, 0, sizeof(T) * (top - bottom + 1) * step);
     for (int64_t t = top; t >= bottom; --t) {
@@ -197,10 +191,10 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
                              carry + o, constants + 2 * s.own, constants + 3 * s.own);
           continue;
         }
-        T* row = rows + t * step_row + i * s.row;
+        T* row = rows + i * sample_rows + t * s.row;
         const StepBack<T> k{t, u + o, trace.current + t * step + o,
                             t > 0 ? u - step + o : nullptr, in + o, slope + o, counts + o,
-                            carry + o, d_potential + o, row, row + step_row, row - step_row};
+                            carry + o, d_potential + o, row, row + s.row, row - s.row};
         if (s.extra)
           lif_adjoint<T, true>(s, k, constants, constants + s.own, constants + 2 * s.own);
         else
@@ -210,7 +204,7 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
   }
   for (int64_t i = 0; i < n; ++i)
     accumulate_out<T>(s, block.first + i, trace.spikes + i * plan.steps * s.words, last,
-                      rows + i * s.row, step_row, grads.out.data(), scratch);
+                      rows + i * sample_rows, grads.out.data(), scratch);
 }
 
 }  // namespace snn

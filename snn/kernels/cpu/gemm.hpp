@@ -71,21 +71,31 @@ Tile<T> tile_function(int rows, int vectors, std::integer_sequence<int, I...>) {
   return table[(rows - 1) * kTileVectors + vectors - 1];
 }
 
-// C[m][:] = [A[m][segment 0] | A[m][segment 1]] * B for m < rows.
+// Rows of A and of C come in groups (steps) of equal size (samples).
 template <typename T>
-void multiply(const T* a, int64_t a_stride, int64_t rows, const Segment segments[2],
-              const PackedMatrix<T>& b, T* c, int64_t c_stride) {
+struct Rows {
+  T* data;
+  int64_t group_stride, stride;
+};
+
+// C[g][m][:] = [A[g][m][segment 0] | A[g][m][segment 1]] * B for g < groups, m < rows.
+template <typename T>
+void multiply(Rows<const T> a, Rows<T> c, int64_t groups, int64_t rows, const Segment segments[2],
+              const PackedMatrix<T>& b) {
   constexpr std::make_integer_sequence<int, kTileRows * kTileVectors> tiles{};
   constexpr int64_t panel = PackedMatrix<T>::kPanel;
   for (int64_t j0 = 0; j0 < b.columns(); j0 += panel) {
     const int64_t width = b.columns() - j0 < panel ? b.columns() - j0 : panel;
     const T* b_panel = b.data() + b.depth() * j0;
     const int vectors = static_cast<int>(width / kLanes<T>);
-    for (int64_t m = 0; m < rows; m += kTileRows) {
-      const int now = static_cast<int>(rows - m < kTileRows ? rows - m : kTileRows);
-      tile_function<T>(now, vectors, tiles)(a + m * a_stride, a_stride, segments, b_panel,
-                                            c + m * c_stride + j0, c_stride);
-    }
+    for (int64_t g = 0; g < groups; ++g)
+      for (int64_t m = 0; m < rows; m += kTileRows) {
+        const int now = static_cast<int>(rows - m < kTileRows ? rows - m : kTileRows);
+        tile_function<T>(now, vectors, tiles)(a.data + g * a.group_stride + m * a.stride, a.stride,
+                                              segments, b_panel,
+                                              c.data + g * c.group_stride + m * c.stride + j0,
+                                              c.stride);
+      }
   }
 }
 

@@ -132,8 +132,7 @@ int64_t readout_backward(const Plan<T>& plan, Block<T> block, T* rows, Worker<T>
           latest = std::max(latest, t);
         }
     }
-    readout_adjoint<T>(plan, grad, rows + (s.lag * block.count + i) * s.row + s.own,
-                       block.count * s.row);
+    readout_adjoint<T>(plan, grad, rows + (i * (steps + s.lag) + s.lag) * s.row + s.own, s.row);
   }
   return latest - 2;  // a spike at t reaches the trace at t + 2
 }
@@ -142,14 +141,15 @@ int64_t readout_backward(const Plan<T>& plan, Block<T> block, T* rows, Worker<T>
 template <typename T>
 void pass_down(const Plan<T>& plan, int64_t s, Block<T> block, int64_t last, const T* from, T* to) {
   const StagePlan<T>&stage = plan.stages[s], &before = plan.stages[s - 1];
-  for (int64_t t = 0; t < plan.steps; ++t)
-    for (int64_t i = 0; i < block.count; ++i) {
-      T* d = to + ((t + before.lag) * block.count + i) * before.row + before.own;
+  for (int64_t i = 0; i < block.count; ++i) {
+    const T* source = from + i * (plan.steps + stage.lag) * stage.row;
+    T* target = to + (i * (plan.steps + before.lag) + before.lag) * before.row + before.own;
+    for (int64_t t = 0; t < plan.steps; ++t, target += before.row)
       if (t + 1 <= last)
-        std::memcpy(d, from + ((t + 1) * block.count + i) * stage.row, sizeof(T) * stage.own);
+        std::memcpy(target, source + (t + 1) * stage.row, sizeof(T) * stage.own);
       else
-        std::memset(d, 0, sizeof(T) * stage.own);
-    }
+        std::memset(target, 0, sizeof(T) * stage.own);
+  }
 }
 
 // dW of the first layer from one sample's events; dI(tau) is zero from tau = last on.
@@ -159,8 +159,8 @@ void accumulate_input(const Plan<T>& plan, int64_t b, int64_t last, const T* row
   const Input& in = plan.problem->input;
   const int64_t own = plan.stages[0].own;
   const SampleEvents<T> e = events_of<T>(in, b, plan.steps, worker.backward.events);
-  const int64_t steps = std::max<int64_t>(last - 1, 0), first = e.offset[0];
-  const int64_t total = e.offset[steps] - first;
+  const int64_t steps = std::max<int64_t>(last - 1, 0);
+  const int64_t total = e.offset[steps] - e.offset[0];
   T* out = worker.grad_input.data();
   rows += stride;  // an event at t meets dI(t+1)
   if (total < kEventsPerUnit * in.units) {
@@ -170,12 +170,8 @@ void accumulate_input(const Plan<T>& plan, int64_t b, int64_t last, const T* row
     return;
   }
   ByUnit<T> groups(in.units, total, e.value != nullptr, worker.backward.groups);
-  groups.count(e.unit + first, total);
-  groups.begin();
-  for (int64_t t = 0; t < steps; ++t)
-    groups.append(e.unit + e.offset[t], e.value ? e.value + e.offset[t] : nullptr,
-                  e.offset[t + 1] - e.offset[t], static_cast<int32_t>(t));
-  groups.add_rows_to(out, own, rows, stride);
+  groups.sort(e.unit, e.value, e.offset, steps);
+  groups.add_rows_to(out, own, rows, stride, steps);
 }
 
 // dI(t+1) of one block in the caller's [batch, steps, H].
@@ -186,7 +182,7 @@ void write_grad_drive(const Plan<T>& plan, const StagePlan<T>& s, Block<T> block
   for (int64_t i = 0; i < block.count; ++i)
     for (int64_t t = 0; t < plan.steps; ++t, out += s.units)
       if (t + 1 <= last)
-        std::memcpy(out, rows + ((t + 1) * block.count + i) * s.row, sizeof(T) * s.units);
+        std::memcpy(out, rows + (i * (plan.steps + s.lag) + t + 1) * s.row, sizeof(T) * s.units);
       else
         std::memset(out, 0, sizeof(T) * s.units);
 }
@@ -218,8 +214,9 @@ void backward_block(const Plan<T>& plan, Block<T> block, bool fused, Worker<T>& 
   if (!plan.input_weight || !p.grad_weights[0]) return;
   const StagePlan<T>& stage = plan.stages[0];
   for (int64_t i = 0; i < block.count; ++i)
-    accumulate_input(plan, block.first + i, last, worker.backward.rows[0].data() + i * stage.row,
-                     block.count * stage.row, worker);
+    accumulate_input(plan, block.first + i, last,
+                     worker.backward.rows[0].data() + i * (plan.steps + stage.lag) * stage.row,
+                     stage.row, worker);
 }
 
 }  // namespace snn
