@@ -83,12 +83,14 @@ class BatchOrder(Sampler[Tensor]):
         return -(-self.nb_samples // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
+        # A generator: Lightning asks for the iterator of a resumed run before it sets the epoch.
         if self.shuffle_seed is None:
             order = torch.arange(self.nb_samples)
         else:
             generator = seeded_generator(self.shuffle_seed, self.epoch)
             order = torch.randperm(self.nb_samples, generator=generator)
-        return iter(order.split(self.batch_size) if self.nb_samples else ())
+        if self.nb_samples:
+            yield from order.split(self.batch_size)
 
 
 @dataclass(frozen=True, eq=False)
