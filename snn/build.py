@@ -24,6 +24,10 @@ from snn.runs.identity import flatten, task_config
 
 log = logging.getLogger(__name__)
 
+# Plain lists, not OmegaConf's: what an optimizer is given stands in checkpoints, which are read
+# without admitting other classes.
+make = partial(instantiate, _convert_="all")
+
 
 @dataclass
 class Parts:
@@ -58,14 +62,12 @@ def build(config: Mapping[str, Any], run_dir: Path, *, progress: str, resume: bo
         resume: the run goes on from a checkpoint in its directory.
     """
     # Cheap objects first: what they refuse is said before any data are loaded.
-    datamodule: SpikeDataModule = instantiate(config["data"])
-    make_model: partial = instantiate(config["model"])
-    optimizer = instantiate(config["optimizer"])
-    scheduler = instantiate(config["scheduler"]) if config["scheduler"] else None
-    callbacks = {name: instantiate(node) for name, node in (config["callbacks"] or {}).items()}
-    loggers = [
-        _logger(instantiate(node), run_dir, resume) for node in (config["logger"] or {}).values()
-    ]
+    datamodule: SpikeDataModule = make(config["data"])
+    make_model: partial = make(config["model"])
+    optimizer = make(config["optimizer"])
+    scheduler = make(config["scheduler"]) if config["scheduler"] else None
+    callbacks = {name: make(node) for name, node in (config["callbacks"] or {}).items()}
+    loggers = [_logger(make(node), run_dir, resume) for node in (config["logger"] or {}).values()]
 
     datamodule.prepare_data()
     datamodule.setup("fit")
@@ -76,7 +78,7 @@ def build(config: Mapping[str, Any], run_dir: Path, *, progress: str, resume: bo
         hyper_parameters.parameters = dict(flatten(task_config(config)))
     stopwatch = Stopwatch()
     drawn = {"bar": [RichProgressBar()], "lines": [EpochLines()], "none": []}[progress]
-    trainer = instantiate(
+    trainer = make(
         config["trainer"],
         logger=loggers,
         callbacks=[EpochSeed(config["seed"]), stopwatch, *callbacks.values(), *drawn],
