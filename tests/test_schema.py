@@ -101,6 +101,10 @@ def test_unknown_encoder() -> None:
     assert "data.encoder='morse'" in refusal("data=fashion_mnist", "data.encoder=morse")
 
 
+def test_values_that_do_not_fit_together() -> None:
+    assert "data.nb_steps=100: must be a multiple of 76" in refusal("data=tbl", "data.nb_steps=100")
+
+
 def test_a_wrong_point_of_a_multirun_is_named() -> None:
     message = refusal("-m", "model.nb_hidden=10,0,20", "seed=1,2")
     assert message.startswith("point 2 of 6 (model.nb_hidden=0 seed=1): model.nb_hidden=0")
