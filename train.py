@@ -85,6 +85,8 @@ def quiet_libraries() -> None:
     # True of every data set here: a batch is gathered at once, worker processes only add to it.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="pytorch_lightning")
+    # RunDirectory has decided whether the folder may be used.
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* is not empty.*")
 
 
 def progress_style(asked: str, multirun: bool) -> str:

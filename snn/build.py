@@ -11,18 +11,36 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import Logger
 
 from snn.callbacks import EpochLines, EpochSeed, HyperParameters, Stopwatch
 from snn.data.base import SpikeDataModule
+from snn.errors import SnnError
 from snn.loggers import EpochTable
 from snn.models import DataSpec
 from snn.module import SpikingClassifier
 from snn.runs.identity import flatten, task_config
 
 log = logging.getLogger(__name__)
+
+
+def make(node: Mapping[str, Any], **given: Any) -> Any:
+    """The object that a node of the configuration names by its ``_target_``.
+
+    Raises:
+        SnnError: the object itself refuses its parameters.
+    """
+    try:
+        # Plain lists, not OmegaConf's: what an optimizer is given stands in checkpoints, which
+        # are read without admitting other classes.
+        return instantiate(node, **given, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, SnnError):
+            raise error.__cause__ from None
+        raise
 
 
 @dataclass
@@ -48,8 +66,36 @@ def data_spec(datamodule: SpikeDataModule) -> DataSpec:
     )
 
 
+@dataclass
+class Blueprint:
+    """Objects that cost nothing and need no data."""
+
+    datamodule: SpikeDataModule
+    make_model: partial
+    optimizer: partial
+    scheduler: partial | None
+    callbacks: dict[str, pl.Callback]
+    loggers: list[partial]
+
+
+def draft(config: Mapping[str, Any]) -> Blueprint:
+    """The cheap objects of a configuration: what they refuse is known before any data are loaded.
+
+    Raises:
+        SnnError: one of them refuses its parameters.
+    """
+    return Blueprint(
+        datamodule=make(config["data"]),
+        make_model=make(config["model"]),
+        optimizer=make(config["optimizer"]),
+        scheduler=make(config["scheduler"]) if config["scheduler"] else None,
+        callbacks={name: make(node) for name, node in (config["callbacks"] or {}).items()},
+        loggers=[make(node) for node in (config["logger"] or {}).values()],
+    )
+
+
 def build(config: Mapping[str, Any], run_dir: Path, *, progress: str, resume: bool) -> Parts:
-    """Objects from a resolved and checked configuration; loads the data.
+    """Everything from a resolved and checked configuration; loads the data.
 
     Args:
         config: plain containers.
@@ -57,28 +103,22 @@ def build(config: Mapping[str, Any], run_dir: Path, *, progress: str, resume: bo
         progress: ``bar``, ``lines`` or ``none``.
         resume: the run goes on from a checkpoint in its directory.
     """
-    # Cheap objects first: what they refuse is said before any data are loaded.
-    datamodule: SpikeDataModule = instantiate(config["data"])
-    make_model: partial = instantiate(config["model"])
-    optimizer = instantiate(config["optimizer"])
-    scheduler = instantiate(config["scheduler"]) if config["scheduler"] else None
-    callbacks = {name: instantiate(node) for name, node in (config["callbacks"] or {}).items()}
-    loggers = [
-        _logger(instantiate(node), run_dir, resume) for node in (config["logger"] or {}).values()
-    ]
-
+    plan = draft(config)
+    datamodule = plan.datamodule
     datamodule.prepare_data()
     datamodule.setup("fit")
-    module = make_model(data=data_spec(datamodule), optimizer=optimizer, scheduler=scheduler)
-    callbacks = _that_can_work(callbacks, datamodule)
+    module = plan.make_model(
+        data=data_spec(datamodule), optimizer=plan.optimizer, scheduler=plan.scheduler
+    )
+    callbacks = _that_can_work(plan.callbacks, datamodule)
     hyper_parameters = callbacks.get("hyper_parameters")
     if hyper_parameters is not None:
         hyper_parameters.parameters = dict(flatten(task_config(config)))
     stopwatch = Stopwatch()
     drawn = {"bar": [RichProgressBar()], "lines": [EpochLines()], "none": []}[progress]
-    trainer = instantiate(
+    trainer = make(
         config["trainer"],
-        logger=loggers,
+        logger=[_logger(logger, run_dir, resume) for logger in plan.loggers],
         callbacks=[EpochSeed(config["seed"]), stopwatch, *callbacks.values(), *drawn],
         default_root_dir=str(run_dir),
         enable_progress_bar=progress == "bar",

@@ -19,6 +19,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from snn.build import draft
 from snn.errors import ConfigError, SnnError
 from snn.runs.identity import flatten
 from snn.runs.status import Interrupted
@@ -75,17 +76,23 @@ def preflight(arguments: Sequence[str], config_dir: Path, config_name: str) -> N
         return  # Hydra answers, or reads another configuration, which it checks by itself
     with initialize_config_dir(str(config_dir), version_base="1.3", job_name="train"):
         if not args.multirun:
-            check(resolved(_compose(config_name, args.overrides)))
+            _check_point(config_name, args.overrides)
             return
         points = _expand(args.overrides)
         for number, overrides in enumerate(points):
             try:
-                check(resolved(_compose(config_name, overrides)))
+                _check_point(config_name, overrides)
             except SnnError as error:
                 if len(points) == 1:
                     raise
                 listed = " ".join(overrides)
                 raise SnnError(f"point {number} of {len(points)} ({listed}): {error}") from None
+
+
+def _check_point(config_name: str, overrides: Sequence[str]) -> None:
+    config = resolved(_compose(config_name, overrides))
+    check(config)
+    draft(config)
 
 
 def _expand(overrides: Sequence[str]) -> list[list[str]]:

@@ -116,20 +116,13 @@ class EventStore:
             IndexError: an index lies outside ``0 .. nb_samples - 1`` (not checked on a GPU).
         """
         index = index.to(self.indptr.device)
-        if index.numel() and not index.is_cuda:
+        if index.numel() and index.device.type == "cpu":
             low, high = index.aminmax()
             if low < 0 or high >= self.nb_samples:
                 raise IndexError(f"sample index outside 0..{self.nb_samples - 1}: {low}..{high}")
-        step = torch.arange(self.nb_steps + 1, device=index.device)
-        bounds = self.indptr[index[:, None] * self.nb_steps + step]  # [n, nb_steps + 1]
-        lengths = bounds[:, -1] - bounds[:, 0]
-        ends = lengths.cumsum(0)
-        shift = ends - lengths - bounds[:, 0]  # new position minus old position, per sample
-        nb_events = int(ends[-1]) if len(ends) else 0
-        indptr = torch.cat([bounds.new_zeros(1), (bounds[:, 1:] + shift[:, None]).flatten()])
-        position = torch.arange(nb_events, device=index.device)
-        position -= shift.repeat_interleave(lengths, output_size=nb_events)
-        return replace(self, indptr=indptr, units=self.units[position])
+        gather = _gather_cpu if index.device.type == "cpu" else _gather_device
+        indptr, units = gather(self.indptr, self.units, self.nb_steps, index)
+        return replace(self, indptr=indptr, units=units)
 
     def to_dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Spike counts ``[sample, step, unit]``. Meant for one batch, never for a data set."""
@@ -220,6 +213,38 @@ def load_array(path: Path) -> Tensor:
     """A ``.npy`` file as a memory-mapped tensor; writing to it never reaches the file."""
     # Copy-on-write, because torch warns of tensors over read-only memory.
     return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+
+
+def _gather_cpu(
+    indptr: Tensor, units: Tensor, nb_steps: int, index: Tensor
+) -> tuple[Tensor, Tensor]:
+    """indptr and units of the samples ``index``."""
+    # In numpy, on one thread: torch shares out even arrays this small, and where other processes
+    # keep the cores busy its threads wait for each other a hundred times longer than they work.
+    bounds = indptr.numpy()[index.numpy()[:, None] * nb_steps + np.arange(nb_steps + 1)]
+    lengths = bounds[:, -1] - bounds[:, 0]  # bounds: [n, nb_steps + 1]
+    ends = lengths.cumsum()
+    shift = ends - lengths - bounds[:, 0]  # new position minus old position, per sample
+    new_indptr = np.zeros(len(index) * nb_steps + 1, np.int64)
+    np.add(bounds[:, 1:], shift[:, None], out=new_indptr[1:].reshape(-1, nb_steps))
+    position = np.arange(new_indptr[-1])
+    position -= shift.repeat(lengths)
+    return torch.from_numpy(new_indptr), torch.from_numpy(units.numpy()[position])
+
+
+def _gather_device(
+    indptr: Tensor, units: Tensor, nb_steps: int, index: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The same in torch, for a store on a GPU."""
+    bounds = indptr[index[:, None] * nb_steps + torch.arange(nb_steps + 1, device=index.device)]
+    lengths = bounds[:, -1] - bounds[:, 0]
+    ends = lengths.cumsum(0)
+    shift = ends - lengths - bounds[:, 0]
+    new_indptr = torch.cat([bounds.new_zeros(1), (bounds[:, 1:] + shift[:, None]).flatten()])
+    nb_events = int(new_indptr[-1])
+    position = torch.arange(nb_events, device=index.device)
+    position -= shift.repeat_interleave(lengths, output_size=nb_events)
+    return new_indptr, units[position]
 
 
 def _unit_dtype(nb_units: int) -> type:

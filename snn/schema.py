@@ -63,6 +63,16 @@ FOREIGN: dict[str, Any] = {
     "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"],
 }
 
+RANGE_ERRORS = {
+    "finite_number",
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+    "too_long",
+    "too_short",
+}
+
 
 def check(config: Mapping[str, Any]) -> None:
     """Check a resolved configuration (plain containers).
@@ -153,11 +163,11 @@ def _config_error(error: ValidationError, values: Mapping[str, Any], prefix: str
         return ConfigError(f"{prefix}{key}", values[key], unknown_key(key, list(Root.model_fields)))
     if problems[0]["type"] == "missing":
         return ConfigError(f"{prefix}{key}", None, "given")
-    allowed = []
-    for problem in problems:
-        if str(problem["loc"][0]) == key:
-            message = problem["msg"].removeprefix("Input should be ")
-            message = message.removeprefix("a valid ")
-            if message not in allowed:
-                allowed.append(message)
+    problems = [problem for problem in problems if str(problem["loc"][0]) == key]
+    # A value of the right type but out of range: that other types would do is no help.
+    out_of_range = [problem for problem in problems if problem["type"] in RANGE_ERRORS]
+    allowed = dict.fromkeys(
+        problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+        for problem in out_of_range or problems
+    )
     return ConfigError(f"{prefix}{key}", values[key], " or ".join(allowed))

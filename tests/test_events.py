@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snn.events import EventBatch, EventStore
+from snn.events import EventBatch, EventStore, _gather_device
 
 
 @st.composite
@@ -60,6 +60,9 @@ def test_take_is_indexing(case, data):
     assert taken.nb_samples == len(index)
     assert int(taken.indptr[-1]) == taken.nb_events
     assert torch.equal(taken.to_dense(), dense_of(events, sizes)[index])
+    on_device = _gather_device(store.indptr, store.units, store.nb_steps, index)
+    assert torch.equal(on_device[0], taken.indptr)
+    assert torch.equal(on_device[1], taken.units)
 
 
 @given(event_sets(), event_sets())

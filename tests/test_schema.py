@@ -65,7 +65,7 @@ def test_every_encoder_composes_and_passes(choice: str) -> None:
         ("model.beta=0", "model.beta=0: must be greater than 0"),
         ("model.reset=soft", "model.reset='soft': must be 'zero' or 'subtract'"),
         ("model.surrogate=relu", "model.surrogate='relu': must be 'fast_sigmoid'"),
-        ("model.scale=.inf", "model.scale=inf: must be"),
+        ("model.scale=inf", "model.scale=inf: must be"),
         ("model.regularizer=-1e-3", "model.regularizer=-0.001: must be"),
         ("data.val_fraction=1.5", "data.val_fraction=1.5: must be less than 1"),
         ("data.nb_steps=0", "data.nb_steps=0: must be greater than 0"),
@@ -101,6 +101,10 @@ def test_unknown_encoder() -> None:
     assert "data.encoder='morse'" in refusal("data=fashion_mnist", "data.encoder=morse")
 
 
+def test_values_that_do_not_fit_together() -> None:
+    assert "data.nb_steps=100: must be a multiple of 76" in refusal("data=tbl", "data.nb_steps=100")
+
+
 def test_a_wrong_point_of_a_multirun_is_named() -> None:
     message = refusal("-m", "model.nb_hidden=10,0,20", "seed=1,2")
     assert message.startswith("point 2 of 6 (model.nb_hidden=0 seed=1): model.nb_hidden=0")
@@ -134,7 +138,7 @@ def test_help_is_a_page() -> None:
     for expected in (
         "experiment=fashion_mnist",
         "model.nb_hidden",
-        "data: fashion_mnist",
+        "experiment: fashion_mnist, shd, tbl",
         "$SNN_DATA",
     ):
         assert expected in done.stdout

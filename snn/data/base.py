@@ -83,12 +83,15 @@ class BatchOrder(Sampler[Tensor]):
         return -(-self.nb_samples // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
+        # A generator, so that the order is drawn with the first batch: a resumed Lightning run
+        # makes its first iterator before it tells the epoch.
         if self.shuffle_seed is None:
             order = torch.arange(self.nb_samples)
         else:
             generator = seeded_generator(self.shuffle_seed, self.epoch)
             order = torch.randperm(self.nb_samples, generator=generator)
-        return iter(order.split(self.batch_size) if self.nb_samples else ())
+        if self.nb_samples:
+            yield from order.split(self.batch_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,6 +257,8 @@ class SpikeDataModule(LightningDataModule):
             batch_size=None,
             collate_fn=_as_it_is,
             num_workers=0,
+            # Else each pass would draw from torch's global generator, which dropout uses.
+            generator=torch.Generator(),
         )
 
     def _describe(self) -> dict[str, object]:

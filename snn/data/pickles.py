@@ -98,7 +98,7 @@ def _encode(text: object, encoding: object = "latin1") -> bytes:
     return text.encode("latin1")
 
 
-def _ndarray_type() -> None:  # only ever passed to _reconstruct, which ignores it
+def _ndarray_type(*_: object) -> None:  # only ever passed to _reconstruct, which ignores it
     raise Refused("numpy.ndarray called as a function")
 
 
@@ -134,7 +134,13 @@ _KNOWN = {
     **{
         (module, name): _Constructor(kind)
         for module in ("builtins", "__builtin__")
-        for name, kind in (("set", set), ("frozenset", frozenset), ("bytearray", bytearray))
+        for name, kind in (
+            ("set", set),
+            ("frozenset", frozenset),
+            ("bytes", bytes),
+            ("bytearray", bytearray),
+            ("complex", complex),
+        )
     },
 }
 

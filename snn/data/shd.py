@@ -33,12 +33,12 @@ FILES = tuple(
         path=f"{path}.gz",
         urls=tuple(f"{mirror}{Path(path).name}.gz" for mirror in _MIRRORS),
         checksum=f"md5:{md5}",
-        size=size,
+        size="size not published",
         instead=(path,),
     )
-    for path, md5, size in (
-        (_TRAIN, "d47c9825dee33347913e8ce0f2be08b0", "about 130 MB"),
-        (_TEST, "3062a80ec0c5719404d5b02e166543b1", "about 38 MB"),
+    for path, md5 in (
+        (_TRAIN, "d47c9825dee33347913e8ce0f2be08b0"),
+        (_TEST, "3062a80ec0c5719404d5b02e166543b1"),
     )
 )
 

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,6 @@ def root(places: dict[str, object]) -> Path:
 
 
 @pytest.fixture
-def real_places(tmp_path: Path) -> dict[str, object]:
-    """The same for the real data sets; skips where SNN_DATA names none."""
-    if not os.environ.get("SNN_DATA"):
-        pytest.skip("set SNN_DATA to the folder of the real data sets")
-    return {"root": os.environ["SNN_DATA"], "cache": str(tmp_path / "cache"), "download": False}
+def real_places(real_data: Path, tmp_path: Path) -> dict[str, object]:
+    """The same for the real data sets; skips where there are none."""
+    return {"root": str(real_data), "cache": str(tmp_path / "cache"), "download": False}

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from snn.encoding import TTFS, LinearLatency, Rate
+from tests.data.files import write_fashion_mnist, write_shd, write_tbl
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def make(*overrides):
+    with initialize_config_dir(str(CONF / "data"), version_base="1.3"):
+        name, *overrides = overrides
+        config = compose(name, overrides=overrides)
+    # Composed alone, the group has no top level above it to take the seed from.
+    root = OmegaConf.create({"seed": 7, "data": config})
+    return instantiate(root.data)
+
+
+@pytest.mark.parametrize("name", ["randman", "fashion_mnist", "shd", "tbl"])
+def test_each_data_set_from_its_config(name, root, tmp_path, monkeypatch):
+    monkeypatch.setenv("SNN_DATA", str(root))
+    monkeypatch.setenv("SNN_CACHE", str(tmp_path / "elsewhere"))
+    write_fashion_mnist(root)
+    write_shd(root)
+    write_tbl(root)
+    before = sorted(root.rglob("*"))
+    data = make(name, "download=false")
+    assert data.seed == 7
+    data.setup()
+    assert data.summary["train_samples"] > 0
+    assert data.name == name
+    assert sorted(root.rglob("*")) == before  # nothing is written into the root
+    assert (tmp_path / "elsewhere").exists() == (name in ("fashion_mnist", "shd"))
+
+
+@pytest.mark.parametrize(
+    ("override", "encoder"),
+    [
+        ("encoder=ttfs", TTFS()),
+        ("encoder=linear_latency", LinearLatency()),
+        ("encoder=rate", Rate(0.05)),
+    ],
+)
+def test_encoders(override, encoder):
+    assert make("fashion_mnist", override).encoder == encoder
