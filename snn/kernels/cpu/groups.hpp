@@ -9,7 +9,7 @@ namespace snn {
 constexpr int64_t kEventsPerUnit = 2;
 
 // What the rows of one sample may take of the first-level cache.
-constexpr int64_t kCacheBytes = 36 * 1024;
+constexpr int64_t kCacheBytes = 48 * 1024;
 
 template <typename T>
 struct GroupScratch {
