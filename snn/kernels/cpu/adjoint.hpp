@@ -126,7 +126,7 @@ void accumulate_out(const StagePlan<T>& s, int64_t b, const uint64_t* spikes, in
                     const T* rows, T* out, BackwardScratch<T>& scratch) {
   if (s.width == 0) return;
   rows += s.lag * s.row + s.own - s.recurrent;  // row of t = 0, without dI if not recurrent
-  int32_t* index = scratch.index.need(s.units);
+  int32_t* index = scratch.index.need(s.units + kSpareIndices);
   T* value = scratch.value.need(s.units);
   int64_t total = 0;
   for (int64_t w = 0; w < (last + 1) * s.words; ++w) total += __builtin_popcountll(spikes[w]);

@@ -23,7 +23,7 @@ void encoder_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
   T* x = scratch.current.zeros(s.own);
   T* now = scratch.rows.need(std::max<int64_t>(s.width, 1));
   T* last = scratch.spare.need(s.own);
-  int32_t* index = scratch.index.need(s.units);
+  int32_t* index = scratch.index.need(s.units + kSpareIndices);
   T* value = scratch.value.need(s.units);
   std::memset(trace.potential, 0, sizeof(T) * s.own);
   const Vec<T> threshold = broadcast<T>(s.threshold), one = broadcast<T>(T(1));
@@ -42,11 +42,10 @@ void encoder_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
       if (t > 0) keep = load<T>(before + j) > threshold ? Vec<T>{} : one;
       store<T>(next + j, (beta * load<T>(e + j) + (T(1) - beta) * current) * keep);
     }
-    std::memset(now, 0, sizeof(T) * s.width);
     const int64_t fired = set_bits(spikes, s.words, index);
     count_spikes<T>(s, b, t, plan.steps, index, fired);
     const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
-    add_rows<T>(now, s.out, s.width, sent.index, sent.value, sent.count, s.width);
+    add_rows<T, true>(now, s.out, s.width, sent.index, sent.value, sent.count, s.width);
     std::memcpy(down + t * s.down_own, now, sizeof(T) * s.down_own);
   }
 }

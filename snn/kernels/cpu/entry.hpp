@@ -92,7 +92,11 @@ int run(const Problem& p, int64_t mode) {
     workers.resize(threads);
     workers[thread] = &worker;
     worker.resize(plan.stages.size());
+    copy_input(plan, thread, threads);
     if (backward) worker.clear_gradients(plan);
+#if defined(_OPENMP)
+#pragma omp barrier
+#endif
     // A fixed share for each thread: the order of every sum is the same in every run.
     for (int64_t k = blocks * thread / threads; k < blocks * (thread + 1) / threads; ++k) {
       const int64_t first = p.batch * k / blocks, end = p.batch * (k + 1) / blocks;

@@ -1,6 +1,7 @@
 // The one dense product of the backward pass: adjoint rows times packed, transposed weights.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include "simd.hpp"
@@ -23,8 +24,11 @@ class PackedMatrix {
     T* out = data_.need(depth * columns);
     for (int64_t j0 = 0; j0 < columns; j0 += kPanel) {
       const int64_t width = columns - j0 < kPanel ? columns - j0 : kPanel;
-      for (int64_t k = 0; k < depth; ++k)
-        for (int64_t j = 0; j < width; ++j) *out++ = element(k, j0 + j);
+      for (int64_t k0 = 0; k0 < depth; k0 += 16)  // blocks, as one side of a transpose has strides
+        for (int64_t j = 0; j < width; ++j)
+          for (int64_t k = k0; k < std::min<int64_t>(k0 + 16, depth); ++k)
+            out[k * width + j] = element(k, j0 + j);
+      out += depth * width;
     }
   }
 

@@ -36,7 +36,7 @@ class ByUnit {
   ByUnit(int64_t units, int64_t events, bool weighted, GroupScratch<T>& scratch)
       : units_(units),
         start_(scratch.start.zeros(units + 2)),
-        step_(scratch.step.need(events)),
+        step_(scratch.step.need(events + kSpareIndices)),
         value_(weighted ? scratch.value.need(events) : nullptr),
         turned_(scratch.turned) {}
 

@@ -89,7 +89,7 @@ void lif_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, SampleTr
   T* now = scratch.rows.zeros(std::max<int64_t>(2 * s.width, 1));
   T* before = now + s.width;
   T* last = scratch.spare.need(s.own);
-  int32_t* index = scratch.index.need(s.units);
+  int32_t* index = scratch.index.need(s.units + kSpareIndices);
   T* value = scratch.value.need(s.units);
   for (int64_t j = 0; j < s.own; ++j) trace.potential[j] = j < s.units ? s.initial : T(0);
 
@@ -102,31 +102,26 @@ void lif_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, SampleTr
       std::memcpy(trace.current + t * trace.stride, current, sizeof(T) * s.own);
 
     // U(t+1) = (beta U + g I)(1 - S)  or  beta U + g I - threshold S
+    // I(t+1) = alpha I, to which what arrives is added
     const Vec<T> threshold = broadcast<T>(s.threshold), one = broadcast<T>(T(1));
     for (int64_t j = 0; j < s.own; j += L) {
-      const Vec<T> x = load<T>(u + j);
+      const Vec<T> x = load<T>(u + j), i = load<T>(current + j);
       const Vec<T> spike = x > threshold ? one : Vec<T>{};
-      const Vec<T> leaked = load<T>(s.beta + j) * x + load<T>(s.gain + j) * load<T>(current + j);
+      const Vec<T> leaked = load<T>(s.beta + j) * x + load<T>(s.gain + j) * i;
       store<T>(next + j, leaked * (T(1) - zero_reset * spike) - subtracted * spike);
+      store<T>(current + j, load<T>(s.alpha + j) * i);
     }
 
     // S(t) [V | W'], one gather for both
     std::swap(now, before);
-    std::memset(now, 0, sizeof(T) * s.width);
     const int64_t fired = set_bits(spikes, s.words, index);
     count_spikes<T>(s, b, t, plan.steps, index, fired);
     const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
-    add_rows<T>(now, s.out, s.width, sent.index, sent.value, sent.count, s.width);
+    add_rows<T, true>(now, s.out, s.width, sent.index, sent.value, sent.count, s.width);
     std::memcpy(down + t * s.down_own, now + s.recurrent, sizeof(T) * s.down_own);
 
-    // I(t+1) = alpha I + x W + S V
-    const T* recurrent = s.lag == 2 ? before : now;
-    for (int64_t j = 0; j < s.own; j += L) {
-      Vec<T> i = load<T>(s.alpha + j) * load<T>(current + j);
-      if (s.recurrent) i += load<T>(recurrent + j);
-      if (!weight) i += load<T>(drive + t * s.own + j);
-      store<T>(current + j, i);
-    }
+    if (s.recurrent) add_row<T>(current, s.lag == 2 ? before : now, T(1), s.own);
+    if (!weight) add_row<T>(current, drive + t * s.own, T(1), s.own);
     if (weight) {
       const int64_t first = events->offset[t], count = events->offset[t + 1] - first;
       add_rows<T>(current, weight, s.own, events->unit + first,

@@ -55,7 +55,7 @@ struct Plan {
   PlanMemory<T>* memory = nullptr;
   int64_t batch = 0, steps = 0;
   std::vector<StagePlan<T>> stages;
-  const T* input_weight = nullptr;  // [I, own of stage 0]; null before an encoder
+  T* input_weight = nullptr;  // [I, own of stage 0], see copy_input; null before an encoder
   const T *readout_alpha = nullptr, *readout_beta = nullptr, *readout_gain = nullptr;
 
   const StagePlan<T>& last() const { return stages.back(); }
@@ -120,9 +120,7 @@ Plan<T> make_plan(const Problem& p, bool backward, PlanMemory<T>& memory) {
     plan_stage<T>(p, s, backward, plan.stages[s], memory.stages[s]);
   if (p.stages[0].kind == kLif) {
     const int64_t own = plan.stages[0].own;
-    T* w = memory.input.zeros(p.input.units * own);
-    copy_padded(static_cast<const T*>(p.weights[0]), p.input.units, p.stages[0].units, w, own, 0);
-    plan.input_weight = w;
+    plan.input_weight = memory.input.need(p.input.units * own);
   }
   if (p.readout) {
     const int64_t width = plan.last().down_own;
@@ -135,6 +133,20 @@ Plan<T> make_plan(const Problem& p, bool backward, PlanMemory<T>& memory) {
     plan.readout_gain = constants + 2 * width;
   }
   return plan;
+}
+
+// One thread's share of the padded copy of the first layer's weights, the largest of all.
+template <typename T>
+void copy_input(const Plan<T>& plan, int64_t thread, int64_t threads) {
+  if (!plan.input_weight) return;
+  const Problem& p = *plan.problem;
+  const int64_t own = plan.stages[0].own, units = plan.stages[0].units;
+  const int64_t first = p.input.units * thread / threads;
+  const int64_t rows = p.input.units * (thread + 1) / threads - first;
+  T* out = plan.input_weight + first * own;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t j = units; j < own; ++j) out[r * own + j] = 0;
+  copy_padded(static_cast<const T*>(p.weights[0]) + first * units, rows, units, out, own, 0);
 }
 
 }  // namespace snn

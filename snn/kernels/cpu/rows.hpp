@@ -11,12 +11,12 @@ namespace snn {
 // Vectors of one row that are kept in registers while rows are added up.
 constexpr int kRowVectors = SNN_MANY_REGISTERS ? 16 : 8;
 
-template <typename T, int NV, bool Weighted>
+template <typename T, int NV, bool Weighted, bool Fresh>
 void add_rows_of(T* acc, const T* rows, int64_t stride, const int32_t* index, const T* value,
                  int64_t count) {
   constexpr int64_t L = kLanes<T>;
   Vec<T> sum[NV];
-  for (int v = 0; v < NV; ++v) sum[v] = load<T>(acc + v * L);
+  for (int v = 0; v < NV; ++v) sum[v] = Fresh ? Vec<T>{} : load<T>(acc + v * L);
   for (int64_t k = 0; k < count; ++k) {
     const T* row = rows + index[k] * stride;
     for (int v = 0; v < NV; ++v) {
@@ -32,25 +32,26 @@ void add_rows_of(T* acc, const T* rows, int64_t stride, const int32_t* index, co
 template <typename T>
 using AddRows = void (*)(T*, const T*, int64_t, const int32_t*, const T*, int64_t);
 
-template <typename T, bool Weighted, int... NV>
+template <typename T, bool Weighted, bool Fresh, int... NV>
 AddRows<T> add_rows_function(int vectors, std::integer_sequence<int, NV...>) {
-  static constexpr AddRows<T> table[] = {add_rows_of<T, NV + 1, Weighted>...};
+  static constexpr AddRows<T> table[] = {add_rows_of<T, NV + 1, Weighted, Fresh>...};
   return table[vectors - 1];
 }
 
 // acc[0..width) += sum over k of value[k] * rows[index[k] * stride + 0..width); value null: all 1.
-// width is a multiple of the vector width.
-template <typename T>
+// Fresh: = instead of +=. width is a multiple of the vector width.
+template <typename T, bool Fresh = false>
 void add_rows(T* acc, const T* rows, int64_t stride, const int32_t* index, const T* value,
               int64_t count, int64_t width) {
-  if (count == 0) return;
+  if (count == 0 && !Fresh) return;
   constexpr std::make_integer_sequence<int, kRowVectors> sizes{};
   int64_t left = width / kLanes<T>;
   int64_t pieces = (left + kRowVectors - 1) / kRowVectors;
   for (; pieces > 0; --pieces) {  // pieces of equal size: 25 vectors are 13 + 12
     const int64_t now = (left + pieces - 1) / pieces;
-    const AddRows<T> add = value ? add_rows_function<T, true>(static_cast<int>(now), sizes)
-                                 : add_rows_function<T, false>(static_cast<int>(now), sizes);
+    const AddRows<T> add = value
+                               ? add_rows_function<T, true, Fresh>(static_cast<int>(now), sizes)
+                               : add_rows_function<T, false, Fresh>(static_cast<int>(now), sizes);
     add(acc, rows, stride, index, value, count);
     acc += now * kLanes<T>;
     rows += now * kLanes<T>;
@@ -65,12 +66,28 @@ SNN_INLINE void add_row(T* target, const T* row, T weight, int64_t width) {
     store<T>(target + j, load<T>(target + j) + weight * load<T>(row + j));
 }
 
-// Positions of the bits that are set in words[0..n), ascending; returns how many.
+// Positions of the bits that are set in words[0..n), ascending; returns how many. May write up to
+// kSpareIndices values past the last one.
+constexpr int64_t kSpareIndices = 16;
+
 SNN_INLINE int64_t set_bits(const uint64_t* words, int64_t n, int32_t* out) {
   int64_t count = 0;
-  for (int64_t w = 0; w < n; ++w)
+  for (int64_t w = 0; w < n; ++w) {
+#if defined(__AVX512F__)
+    __m512i position = _mm512_add_epi32(
+        _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+        _mm512_set1_epi32(static_cast<int32_t>(64 * w)));
+    for (uint64_t bits = words[w]; bits != 0; bits >>= 16) {
+      const __mmask16 mask = static_cast<__mmask16>(bits);
+      _mm512_storeu_si512(out + count, _mm512_maskz_compress_epi32(mask, position));
+      count += __builtin_popcount(mask);
+      position = _mm512_add_epi32(position, _mm512_set1_epi32(16));
+    }
+#else
     for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1)
       out[count++] = static_cast<int32_t>(64 * w + __builtin_ctzll(bits));
+#endif
+  }
   return count;
 }
 
