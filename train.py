@@ -58,6 +58,7 @@ def train(
             **parts.stopwatch.facts(),
             "nb_parameters": sum(p.numel() for p in parts.module.parameters()),
             **{f"data.{key}": value for key, value in parts.datamodule.summary.items()},
+            "backend": parts.module.network.last_backend,
             **environment(parts.module.device),
             "start": start,
             "end": now(),

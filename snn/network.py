@@ -61,8 +61,8 @@ class SpikingNetwork(nn.Module):
         readout: turns the last layer's spikes into a trace per class.
         encoder: turns analog input into spikes; None for input that is spikes already.
         logit_rule: ``max``, ``mean``, ``last`` or ``sum_softmax`` over the readout's trace.
-        backend: ``einsum`` is the reference in PyTorch operations, ``cpu`` the compiled kernels with
-            the same results; ``auto`` takes the kernels where they can be used.
+        backend: ``einsum`` is the reference in PyTorch operations, ``cpu`` the compiled kernels
+            with the same results; ``auto`` takes the kernels where they can be used.
 
     Weights are plain parameters, always ``[input, output]``: ``hidden[i].weight``,
     ``hidden[i].recurrent_weight``, ``readout.weight``, ``encoder.gain``, ``encoder.bias``.
@@ -82,7 +82,8 @@ class SpikingNetwork(nn.Module):
         self.readout = readout
         self.logit_rule = logit_rule
         self.backend = backend
-        self._announced: str | None = None
+        self.last_backend: str | None = None
+        """The backend that was used last."""
 
     def forward(self, x: Tensor | EventBatch | EventStore) -> NetworkOutput:
         """Classify a batch.
@@ -141,9 +142,9 @@ class SpikingNetwork(nn.Module):
                 raise ConfigError("model.backend", self.backend, f"auto or einsum: {obstacle}")
             chosen = "einsum" if obstacle else "cpu"
             reason = obstacle or f"compiled kernels, {ops.instruction_set()}"
-        if chosen != self._announced:
+        if chosen != self.last_backend:
             log.info("backend %s: %s", chosen, reason)
-            self._announced = chosen
+            self.last_backend = chosen
         return chosen
 
     def _kernel_arguments(self, x: Tensor | EventBatch | EventStore) -> dict[str, Any]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from hydra.utils import get_object
 
 from snn.cli import preflight
 from snn.errors import SnnError
@@ -34,7 +38,7 @@ def refusal(*overrides: str) -> str:
 
 
 def choices(group: str) -> list[str]:
-    return sorted(f.stem for f in (CONF / group).glob("*.yaml") if f.stem != "base")
+    return sorted(f.stem for f in (CONF / group).glob("*.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -94,6 +98,15 @@ def test_refused(override: str, says: str) -> None:
     assert says in refusal(override)
 
 
+@pytest.mark.parametrize("model", choices("model"))
+def test_the_file_of_a_model_shows_every_parameter_with_its_default(model: str) -> None:
+    node = yaml.safe_load((CONF / "model" / f"{model}.yaml").read_text())
+    parameters = inspect.signature(get_object(node["_target_"])).parameters
+    from_data = {"data", "optimizer", "scheduler"}
+    shown = {key: value for key, value in node.items() if not key.startswith("_")}
+    assert shown == {k: p.default for k, p in parameters.items() if k not in from_data}
+
+
 def test_unknown_encoder() -> None:
     assert "data/encoder='morse': must be one of" in refusal(
         "data=fashion_mnist", "data/encoder=morse"
@@ -111,8 +124,6 @@ def test_a_wrong_point_of_a_multirun_is_named() -> None:
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    import os
-
     return subprocess.run(
         [sys.executable, "train.py", *arguments],
         cwd=ROOT,

@@ -23,6 +23,7 @@ NOT_TASK = (
     "data.download",
     "data.root",
     "logger",
+    "model.backend",
     "progress",
     "threads",
     "trainer.accelerator",

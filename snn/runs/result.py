@@ -19,6 +19,7 @@ Keys are dotted and their values plain, but for ``config`` (nested) and ``overri
 ``samples_per_second``          training samples over that time
 ``nb_parameters``               trainable parameters
 ``data.*``                      numbers of samples and events, as the data module reports them
+``backend``                     what computed the network: ``einsum`` or ``cpu``
 ``device``, ``threads``, ``git_revision``, ``versions.*``, ``peak_memory_mib.{host,gpu}``
 ``start``, ``end``              UTC, ISO 8601
 ==============================  ===================================================================
