@@ -12,7 +12,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 SOURCES = "snn/kernels/cpu"
-FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-fno-math-errno", "-Wno-psabi"]
+FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-fno-math-errno", "-g0", "-Wno-psabi"]
 OPENMP = "-fopenmp"
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
@@ -31,7 +31,7 @@ class BuildKernels(build_ext):
         if self.missing:
             problems = "; ".join(f"{name}: {error}" for name, error in self.missing.items())
             self.say(
-                f"CPU kernels that could not be built: {problems}. Where none can be used, training "
+                f"CPU kernels that could not be built: {problems}. Without any, training "
                 "runs on plain PyTorch operations: the same results, many times slower on a CPU. "
                 "Install a C++17 compiler (GCC or clang) and install snn again to get them."
             )
