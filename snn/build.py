@@ -15,6 +15,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from snn.callbacks import EpochLines, EpochSeed, HyperParameters, Stopwatch
 from snn.data.base import SpikeDataModule
@@ -38,8 +39,13 @@ def make(node: Mapping[str, Any], **given: Any) -> Any:
         # are read without admitting other classes.
         return instantiate(node, **given, _convert_="all")
     except InstantiationException as error:
-        if isinstance(error.__cause__, SnnError):
-            raise error.__cause__ from None
+        cause = error.__cause__
+        if isinstance(cause, SnnError):
+            raise cause from None
+        if isinstance(
+            cause, MisconfigurationException
+        ):  # e.g. a GPU is asked for and none is there
+            raise SnnError(f"{node['_target_']}: {cause}") from None
         raise
 
 
