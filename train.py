@@ -44,7 +44,13 @@ def train(
         if config["threads"]:
             torch.set_num_threads(config["threads"])
         pl.seed_everything(config["seed"], workers=True, verbose=False)
-        parts = build(config, run.path, progress=progress, resume=checkpoint is not None)
+        parts = build(
+            config,
+            run.path,
+            progress=progress,
+            resume=checkpoint is not None,
+            overridden={override.partition("=")[0].lstrip("+") for override in overrides},
+        )
         log.info("data: %s", ", ".join(f"{k} {v}" for k, v in parts.datamodule.summary.items()))
         if checkpoint is not None:
             log.info("going on from %s", checkpoint)

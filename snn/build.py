@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from snn.callbacks import EpochLines, EpochSeed, HyperParameters, Stopwatch
 from snn.data.base import SpikeDataModule
@@ -38,8 +39,13 @@ def make(node: Mapping[str, Any], **given: Any) -> Any:
         # are read without admitting other classes.
         return instantiate(node, **given, _convert_="all")
     except InstantiationException as error:
-        if isinstance(error.__cause__, SnnError):
-            raise error.__cause__ from None
+        cause = error.__cause__
+        if isinstance(cause, SnnError):
+            raise cause from None
+        if isinstance(
+            cause, MisconfigurationException
+        ):  # e.g. a GPU is asked for and none is there
+            raise SnnError(f"{node['_target_']}: {cause}") from None
         raise
 
 
@@ -94,7 +100,14 @@ def draft(config: Mapping[str, Any]) -> Blueprint:
     )
 
 
-def build(config: Mapping[str, Any], run_dir: Path, *, progress: str, resume: bool) -> Parts:
+def build(
+    config: Mapping[str, Any],
+    run_dir: Path,
+    *,
+    progress: str,
+    resume: bool,
+    overridden: Collection[str] = (),
+) -> Parts:
     """Everything from a resolved and checked configuration; loads the data.
 
     Args:
@@ -102,6 +115,7 @@ def build(config: Mapping[str, Any], run_dir: Path, *, progress: str, resume: bo
         run_dir: where the run writes.
         progress: ``bar``, ``lines`` or ``none``.
         resume: the run goes on from a checkpoint in its directory.
+        overridden: keys that the command line set, to be shown as hyper-parameters.
     """
     plan = draft(config)
     datamodule = plan.datamodule
@@ -113,7 +127,7 @@ def build(config: Mapping[str, Any], run_dir: Path, *, progress: str, resume: bo
     callbacks = _that_can_work(plan.callbacks, datamodule)
     hyper_parameters = callbacks.get("hyper_parameters")
     if hyper_parameters is not None:
-        hyper_parameters.parameters = dict(flatten(task_config(config)))
+        hyper_parameters.choose(dict(flatten(task_config(config))), overridden)
     stopwatch = Stopwatch()
     drawn = {"bar": [RichProgressBar()], "lines": [EpochLines()], "none": []}[progress]
     trainer = make(

@@ -100,9 +100,7 @@ def _expand(overrides: Sequence[str]) -> list[list[str]]:
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
     except OverrideParseException as error:
-        raise ConfigError(
-            "command line", error.override, f"key=value ({_first_line(error)})"
-        ) from None
+        raise _not_an_override(error) from None
     return BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
 
 
@@ -110,15 +108,13 @@ def _compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
     try:
         return compose(config_name, list(overrides))
     except OverrideParseException as error:
-        raise ConfigError(
-            "command line", error.override, f"key=value ({_first_line(error)})"
-        ) from None
+        raise _not_an_override(error) from None
     except MissingConfigException as error:
         group, _, choice = (error.missing_cfg_file or "").rpartition("/")
         if not error.options:
             raise ConfigError(group or "defaults", choice, "the name of a file in conf/") from None
         raise ConfigError(group, choice, f"one of {', '.join(error.options)}") from None
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise _wrong_override(config_name, overrides) or SnnError(_first_line(error)) from None
 
 
@@ -134,6 +130,8 @@ def _wrong_override(config_name: str, overrides: Sequence[str]) -> ConfigError |
     parents = {key.rsplit(".", 1)[0] for key in known if "." in key}
     for override in parsed:
         key = override.key_or_group
+        if key in base and override.value() is None and isinstance(base[key], DictConfig):
+            return ConfigError(key, None, "the name of a file in conf/" + key)
         if not key.startswith("hydra.") and key not in known and key not in parents:
             return ConfigError(key, override.value(), unknown_key(key, known))
     return None

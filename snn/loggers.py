@@ -36,8 +36,8 @@ class EpochTable(Logger):
         return "csv"
 
     @property
-    def version(self) -> int:
-        return 0
+    def version(self) -> str:
+        return ""  # one table per run directory
 
     @property
     def save_dir(self) -> str:

@@ -15,6 +15,8 @@ from snn.network import NetworkOutput, SpikingNetwork
 
 Batch = tuple[EventBatch | Tensor, Tensor]
 
+ON_THE_BAR = {"running/loss", "train/accuracy", "val/accuracy"}
+
 
 class SpikingClassifier(pl.LightningModule):
     """Trains a spiking network as a classifier.
@@ -102,7 +104,9 @@ class SpikingClassifier(pl.LightningModule):
 
     def publish(self, values: dict[str, float]) -> None:
         """Log values against the epoch, which runs of different batch sizes have in common."""
-        self.log_dict(values | {"step": float(self.current_epoch)})
+        for name, value in values.items():
+            self.log(name, value, prog_bar=name in ON_THE_BAR)
+        self.log("step", float(self.current_epoch))
 
     def on_train_epoch_start(self) -> None:
         self.metrics_of("running").reset()

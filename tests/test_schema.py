@@ -92,6 +92,8 @@ def test_every_encoder_composes_and_passes(choice: str) -> None:
         ("data.root=${nowhere}", "data.root=None: must be given and resolvable"),
         ("model.nb_hidden=1,2", "model.nb_hidden"),
         ("model.nb_hidden", "key=value"),
+        ("model=null", "model=None: must be the name of a file in conf/model"),
+        ("scheduler=null", "scheduler=None: must be the name of a file"),
     ],
 )
 def test_refused(override: str, says: str) -> None:

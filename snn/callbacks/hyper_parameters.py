@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,11 +16,21 @@ HP_METRICS = tuple(
 
 
 class HyperParameters(pl.Callback):
-    """Shows a run's hyper-parameters with its accuracies in TensorBoard's HPARAMS tab."""
+    """Shows a run's hyper-parameters with its accuracies in TensorBoard's HPARAMS tab.
 
-    def __init__(self) -> None:
+    Args:
+        keys: dotted keys of the configuration to show, beside those that were overridden. The tab
+            sorts them and opens with the first few, so a long list hides the interesting ones.
+    """
+
+    def __init__(self, keys: list[str]) -> None:
+        self.keys = keys
         self.parameters: dict[str, Any] = {}
-        """Flat hyper-parameters; set before training starts."""
+
+    def choose(self, config: Mapping[str, Any], overridden: Collection[str]) -> None:
+        """Take the values to show from a flat configuration, before training starts."""
+        shown = {*self.keys, *overridden}
+        self.parameters = {key: value for key, value in config.items() if key in shown}
 
     @staticmethod
     def _loggers(trainer: pl.Trainer) -> list[TensorBoardLogger]:

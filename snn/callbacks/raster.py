@@ -36,7 +36,8 @@ class SpikeRaster(pl.Callback):
     def draw(self, datamodule: pl.LightningDataModule, module: pl.LightningModule):
         """The figure for the network as it is now."""
         split = datamodule.train if datamodule.val is None else datamodule.val
-        inputs, labels = split[torch.arange(min(self.samples, len(split)))]
+        # evenly spaced, since a split may be sorted by class
+        inputs, labels = split[torch.linspace(0, len(split) - 1, self.samples).long()]
         training = module.network.training
         module.network.eval()
         with torch.no_grad():
@@ -45,7 +46,7 @@ class SpikeRaster(pl.Callback):
         predicted = logits(trace.output, module.network.logit_rule).argmax(1).tolist()
         names = datamodule.class_names
         titles = [
-            f"{names[label]}, taken for {names[guess]}" if label != guess else str(names[label])
+            f"class {names[label]}" + ("" if label == guess else f", taken for {names[guess]}")
             for label, guess in zip(labels.tolist(), predicted, strict=True)
         ]
         return raster([trace.input, *trace.spikes], titles, datamodule.time_step)

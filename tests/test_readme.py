@@ -1,0 +1,54 @@
+"""What the README shows, works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from snn.cli import preflight
+from snn.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.S | re.M)
+
+
+def commands() -> list[str]:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("python train.py")]
+
+
+def test_examples_of_code_run(capsys: pytest.CaptureFixture) -> None:
+    examples = blocks("python")
+    assert examples
+    for example in examples:
+        exec(compile(example, "README.md", "exec"), {})
+    assert "torch.Size([6, 50, 24])" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_are_accepted(command: str) -> None:
+    preflight(shlex.split(command, comments=True)[2:], ROOT / "conf", "train")
+
+
+def test_commands_are_checked_at_all() -> None:
+    assert len(commands()) >= 4
+    with pytest.raises(ConfigError):
+        preflight(["model.nb_hiden=3"], ROOT / "conf", "train")
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", "\n".join(blocks("sh")), re.M):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_linked_files_exist() -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / link).exists(), link
