@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the run failed, 2 the configuration is wrong, 128 + n stop
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -68,9 +69,10 @@ def run_cli(main: Callable[[], Any], arguments: Sequence[str], config_dir: Path)
         print(f"error: {stop}", file=sys.stderr)
         cause = stop.error if isinstance(stop, Refused) else stop
         return FAILED if isinstance(cause, DataError) else WRONG_CONFIG
-    except Interrupted as stop:
-        print(f"error: {stop}", file=sys.stderr)
-        return 128 + stop.signum
+    except (Interrupted, KeyboardInterrupt) as stop:
+        signum = getattr(stop, "signum", signal.SIGINT)
+        print(f"error: interrupted by {signal.Signals(signum).name}", file=sys.stderr)
+        return 128 + signum
     return 0
 
 
