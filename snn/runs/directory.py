@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from snn.errors import RunError
 from snn.runs.files import read_json
 from snn.runs.identity import differences
+
+if TYPE_CHECKING:
+    import torch
 
 # Training a run for longer is the same run.
 MAY_GROW = "trainer.max_epochs"
@@ -79,5 +80,7 @@ class RunDirectory:
 
     def load_weights(self, path: Path) -> tuple[dict[str, torch.Tensor], int]:
         """Weights of a checkpoint and the epoch after which they were saved, counted from 0."""
+        import torch  # here, because whoever only reads records must not wait for it
+
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         return checkpoint["state_dict"], checkpoint["epoch"]
