@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from snn.analysis.study import Study
@@ -95,8 +94,3 @@ def explanation(study: Study, collapse: Collapse) -> str:
         for c in telling
     ]
     return text + " They gather at " + "; ".join(named) + "."
-
-
-def collapsed_share(study: Study, collapse: Collapse, key: str) -> np.ndarray:
-    """Share of collapsed runs at each level of an axis."""
-    return collapse.mask.groupby(study.frame[key]).mean().to_numpy()

@@ -102,7 +102,9 @@ def decompose(frame: pd.DataFrame, keys: Sequence[str], value: str = "metric") -
     noise = within / residual_df if repeats > 1 else None
 
     effects = [
-        Effect(names, kind, _share(sum_sq, total), df, sum_sq, _omega(kind, sum_sq, df, total, noise))
+        Effect(
+            names, kind, _share(sum_sq, total), df, sum_sq, _omega(kind, sum_sq, df, total, noise)
+        )
         for names, kind, df, sum_sq in terms
     ]
     note = (

@@ -101,7 +101,9 @@ class Table:
         """For a terminal: the first :data:`MOST_SHOWN` rows."""
         left = len(self.rows) - MOST_SHOWN
         more = f"... and {left} more rows in {self.name}.md. " if left > 0 else ""
-        table = RichTable(title=self.title, title_justify="left", caption=(more + self.note) or None)
+        table = RichTable(
+            title=self.title, title_justify="left", caption=(more + self.note) or None
+        )
         table.caption_justify = "left"
         for i, column in enumerate(self.columns):
             table.add_column(column, justify="left" if i < self.words else "right")

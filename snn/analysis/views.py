@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from snn.analysis.collapse import Collapse
-from snn.analysis.effects import HIGHER, MAIN, RESIDUAL, SHARED, Decomposition
+from snn.analysis.effects import HIGHER, RESIDUAL, SHARED, Decomposition
 from snn.analysis.recommend import Choice, marginal_means, point_of, recommend
 from snn.analysis.records import Records
 from snn.analysis.statistics import wilson
@@ -37,7 +37,9 @@ def values_table(study: Study) -> Table:
     for axis in study.axes.axes:
         means = marginal_means(study, axis.key)
         for code, row in means.iloc[:MOST_VALUES].iterrows():
-            accuracies = [with_spread(row[m], row[f"{m}_sd"], 100) for m in ("train", "val", "test")]
+            accuracies = [
+                with_spread(row[m], row[f"{m}_sd"], 100) for m in ("train", "val", "test")
+            ]
             time = with_spread(row["seconds"], row["seconds_sd"], 1, 1)
             name, level = axis.short, axis.levels[int(code)]
             table.rows.append([name, level, str(int(row["n"])), *accuracies, time])
@@ -102,7 +104,7 @@ def gains(study: Study, choices: Sequence[Choice]) -> list[str]:
 
 
 def ranking_table(study: Study) -> Table:
-    """All points, best first, by the metric alone; no test accuracy, lest somebody chooses by it."""
+    """All points, best first, without test accuracies, lest somebody chooses by them."""
     metric, n = study.metric, study.samples(study.metric.split or "")
     columns = ["rank", *(axis.short for axis in study.axes.axes), f"{metric.title}{metric.unit}"]
     interval = metric.is_accuracy and n is not None
@@ -255,17 +257,3 @@ def damaged_table(records: Records) -> Table:
     table = Table("damaged", "Damaged records, left out", ["run", "what is wrong"], words=2)
     table.rows = [[name, why] for name, why in records.damaged.items()]
     return table
-
-
-__all__ = [
-    "MAIN",
-    "best_table",
-    "collapsed_table",
-    "damaged_table",
-    "effects_table",
-    "ranking_table",
-    "recommended_table",
-    "seeds_table",
-    "states_table",
-    "values_table",
-]
