@@ -84,7 +84,8 @@ def summary(directory: Path, metric: str | None, console: Console) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     args = arguments(sys.argv[1:] if argv is None else argv)
-    console = Console()
+    # A file or a pipe has no width of its own; tables should not be folded for it.
+    console = Console() if sys.stdout.isatty() else Console(width=140)
     try:
         if args.watch:
             from snn.analysis.watch import watch

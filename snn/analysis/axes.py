@@ -63,7 +63,7 @@ class Axes:
     Attributes:
         axes: the varied keys, those of the command line first and in its order.
         values: ``{axis key: label of each run}``.
-        following: keys that vary only because an axis or the seed does.
+        following: keys that vary only because an axis does.
         common: ``{key: text}`` of the overrides that all runs share.
     """
 
@@ -92,6 +92,8 @@ def find_axes(runs: Sequence[Run]) -> Axes:
     seeds = columns.get(SEED, [""] * len(runs))
     # Targets last: of two keys that change together, the readable one names the axis.
     for key in sorted(varying - chosen.keys() - {SEED}, key=lambda k: ("_target_" in k, k)):
+        if _follows(columns[key], [seeds]):
+            continue  # data.seed and its like
         if _follows(columns[key], [seeds, *chosen.values()]):
             following.append(key)
         else:

@@ -201,7 +201,7 @@ def _warnings(study: Study) -> list[str]:
         notes.append(f"Run times are of different devices: {', '.join(devices)}.")
     if study.axes.following:
         notes.append(
-            "These keys vary as well, but only with the axes or the seed: "
+            "These keys vary as well, but only together with the axes: "
             f"{', '.join(study.axes.following)}."
         )
     return notes

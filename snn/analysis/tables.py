@@ -6,6 +6,8 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rich import box
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 LATEX = {
@@ -25,7 +27,7 @@ LATEX = {
     "ω": r"$\omega$",
     "–": "--",
 }
-MOST_SHOWN = 20  # rows in a terminal
+MOST_SHOWN = 12  # rows in a terminal
 
 
 @dataclass
@@ -102,13 +104,17 @@ class Table:
         left = len(self.rows) - MOST_SHOWN
         more = f"... and {left} more rows in {self.name}.md. " if left > 0 else ""
         table = RichTable(
-            title=self.title, title_justify="left", caption=(more + self.note) or None
+            title=escape(self.title),
+            caption=escape(more + self.note) or None,
+            box=box.SIMPLE_HEAD,
+            title_justify="left",
+            caption_justify="left",
         )
-        table.caption_justify = "left"
         for i, column in enumerate(self.columns):
-            table.add_column(column, justify="left" if i < self.words else "right")
+            side = "left" if i < self.words else "right"
+            table.add_column(escape(column), justify=side, overflow="fold")
         for row in self.rows[:MOST_SHOWN]:
-            table.add_row(*(cell.replace("[", r"\[") for cell in row))
+            table.add_row(*(escape(cell) for cell in row))
         return table
 
 

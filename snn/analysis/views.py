@@ -84,15 +84,16 @@ def _range(choice: Choice) -> str:
 def gains(study: Study, choices: Sequence[Choice]) -> list[str]:
     """What the recommended combination is worth, in sentences."""
     point, mean = point_of(study, list(choices)), study.frame["value"].mean()
+    unit = study.metric.unit.translate(str.maketrans("", "", "()"))
     title, thesis = study.metric.title, THESIS.get(study.data)
-    said = [f"Mean {title} of all runs: {ranked_text(study, mean)}{study.metric.unit}."]
+    said = [f"Mean {title} of all runs: {ranked_text(study, mean)}{unit}."]
     if point is None:
         said.append("The recommended combination itself was not run.")
     else:
         gain = ranked_text(study, point["value"] - mean)
         said.append(
-            f"The recommended combination has {ranked_text(study, point['value'])}, "
-            f"a gain of {gain}; training accuracy {percent(point['train'])} %, "
+            f"The recommended combination has {ranked_text(study, point['value'])}{unit}, "
+            f"a gain of {gain}{' points' if unit == ' %' else ''}; training accuracy {percent(point['train'])} %, "
             f"a gain of {percent(point['train'] - study.frame['train'].mean())} points."
         )
     if thesis:

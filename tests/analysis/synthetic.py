@@ -123,7 +123,7 @@ def write_grid(
     measured: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     **same: Any,
 ) -> list[Path]:
-    """A run per combination, numbered as Hydra numbers them; ``measured(point)`` says how it did."""
+    """A run per combination, numbered as Hydra does it; ``measured(point)`` says how it did."""
     points = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
     return [
         write_run(directory / str(i), point, **(same | dict(measured(point))))

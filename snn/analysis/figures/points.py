@@ -10,7 +10,16 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from snn.analysis.figures.style import GREY, SCALE, colour, new_figure, shortened
+from snn.analysis.figures.style import (
+    BOX,
+    GREY,
+    SCALE,
+    colour,
+    log_ticks,
+    lowest_shown,
+    new_figure,
+    shortened,
+)
 from snn.analysis.statistics import pareto_front
 from snn.analysis.study import Study
 
@@ -52,11 +61,17 @@ def _front(panel: Panel, study: Study, cost: str) -> None:
         label="Pareto front",
         zorder=2,
     )
+    low, high = lowest_shown(y), y.max()
+    below = int((y < low).sum())
+    panel.set_ylim(low - 0.05 * (high - low or 1), high + 0.08 * (high - low or 1))
+    if below:
+        text = f"{below} points lie below"
+        panel.text(0.98, 0.02, text, ha="right", transform=panel.transAxes, fontsize=8, bbox=BOX)
     best = front[-1]
     panel.plot(x[best], y[best], "*", color=colour(5), markersize=12, label="best", zorder=3)
     positive = x.min() > 0
     if positive and x.max() / x.min() > 8:
-        panel.set_xscale("log")
+        log_ticks(panel)
 
 
 def parallel_coordinates(study: Study) -> Figure:
@@ -66,7 +81,8 @@ def parallel_coordinates(study: Study) -> Figure:
     figure = new_figure(max(6.0, 1.7 * (count + 1)), 4.2)
     ax = figure.subplots()
     values = study.metric.factor * points["value"].to_numpy()
-    low, high = float(values.min()), float(values.max())
+    low, high = lowest_shown(values), float(values.max())
+    clipped = np.maximum(values, low)
     span = (high - low) or 1.0
     lines = np.empty((len(points), count + 1))
     # Lines that share a value are fanned out by their rank, so that they can be told apart.
@@ -75,7 +91,7 @@ def parallel_coordinates(study: Study) -> Figure:
         gap = 1 / max(1, len(axis.levels) - 1)
         place = points[axis.key].to_numpy() * gap if len(axis.levels) > 1 else 0.5
         lines[:, i] = place + fan * min(0.10, 0.3 * gap)
-    lines[:, count] = (values - low) / span if high > low else 0.5
+    lines[:, count] = (clipped - low) / span if high > low else 0.5
     scale, norm = colormaps[SCALE], Normalize(low, high if high > low else low + 1)
     best = np.arange(len(points)) >= len(points) - 5
     ax.add_collection(
@@ -104,8 +120,10 @@ def parallel_coordinates(study: Study) -> Figure:
     ax.axvline(count, color="black", linewidth=0.8, zorder=3)
     digits = 1 if study.metric.is_accuracy else 3
     for share in np.linspace(0, 1, 5) if high > low else [0.5]:
-        _name(ax, count, share, f"{low + share * span * (high > low):.{digits}f}")
-    bar = figure.colorbar(ScalarMappable(norm, scale), ax=ax, pad=0.01, aspect=30)
+        floor = "≤ " if share == 0 and values.min() < low else ""
+        _name(ax, count, share, f"{floor}{low + share * span * (high > low):.{digits}f}")
+    extend = "min" if values.min() < low else "neither"
+    bar = figure.colorbar(ScalarMappable(norm, scale), ax=ax, pad=0.01, aspect=30, extend=extend)
     bar.set_label(f"{study.metric.title}{study.metric.unit}")
     return figure
 
@@ -119,7 +137,7 @@ def _name(ax: Panel, x: float, y: float, text: str) -> None:
         va="center",
         fontsize=8,
         zorder=4,
-        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+        bbox=BOX,
     )
 
 

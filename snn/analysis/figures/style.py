@@ -8,14 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 # Okabe & Ito (2008), without its yellow, which is too light on white.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-SCALE = "cividis"  # even in lightness, and to colour-blind eyes
+SCALE = "cividis_r"  # even in lightness, also to colour-blind eyes; the largest is darkest
 GREY = "#777777"
+# Behind a number, so that colours and lines leave it legible.
+BOX = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0}
 DOTS_PER_INCH = 140
 
 SETTINGS = {
@@ -41,7 +45,9 @@ def styled() -> Iterator[None]:
 
 def new_figure(width: float, height: float) -> Figure:
     """A figure of so many inches whose parts keep out of each other's way."""
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    return figure
 
 
 def colour(index: int) -> str:
@@ -59,6 +65,25 @@ def save(figure: Figure, stem: Path) -> bytes:
     stem.with_suffix(".png").write_bytes(buffer.getvalue())
     figure.savefig(stem.with_suffix(".svg"), format="svg", metadata={"Date": None})
     return buffer.getvalue()
+
+
+def lowest_shown(values: Sequence[float]) -> float:
+    """Where a scale should begin, so that a few collapsed runs do not press all others together.
+
+    The lowest value, but at most 1.5 interquartile ranges of the upper three quarters below them.
+    """
+    ordered = np.sort(np.asarray(values, dtype=float))
+    low = np.quantile(ordered, 0.25)
+    usual = ordered[ordered >= low]
+    return float(max(ordered[0], low - 1.5 * (np.quantile(usual, 0.75) - low)))
+
+
+def log_ticks(ax: Axes) -> None:
+    """A logarithmic x axis with plain numbers at 1, 2 and 5."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def level_ticks(ax: Axes, levels: Sequence[str]) -> None:

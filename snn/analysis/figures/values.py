@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from snn.analysis.axes import Axis
 from snn.analysis.collapse import Collapse
-from snn.analysis.figures.style import GREY, colour, level_ticks, new_figure
+from snn.analysis.figures.style import BOX, GREY, colour, level_ticks, log_ticks, new_figure
 from snn.analysis.recommend import marginal_means
 from snn.analysis.study import Study
 
@@ -35,8 +35,7 @@ def value_bars(study: Study, axis: Axis) -> Figure:
         if len(means) <= MOST_LABELLED:
             for x, height in zip(place, heights, strict=True):
                 if height == height:
-                    # At the foot of the bar, where no spread can cover it.
-                    left.text(x, 2, f"{height:.1f}", ha="center", color="white", fontsize=7.5)
+                    left.text(x, 2, f"{height:.1f}", ha="center", fontsize=7.5, zorder=5, bbox=BOX)
     left.set_ylim(0, 105)
     left.set_yticks(range(0, 101, 20))
     left.set_ylabel("mean accuracy (%)")
@@ -75,7 +74,7 @@ def _scatter(left: Panel, right: Panel, study: Study, axis: Axis) -> None:
     for panel in (left, right):
         panel.set_xlabel(axis.title if numbers is not None else f"{axis.title} (number of value)")
         if numbers is not None and min(numbers) > 0 and max(numbers) / min(numbers) > 20:
-            panel.set_xscale("log")
+            log_ticks(panel)
 
 
 def collapsed_bars(study: Study, collapse: Collapse) -> Figure:
