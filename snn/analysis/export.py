@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from snn.analysis.records import Records
+from snn.analysis.statistics import wilson
 from snn.analysis.study import Study, spikes
 from snn.analysis.values import label
 
@@ -42,9 +43,21 @@ def results_frame(records: Records, studies: Sequence[Study]) -> pd.DataFrame:
         if run.state == "completed":
             row["spikes_per_sample"] = spikes(run, "final")
         row["error"] = run.error or None
-        rows.append(row)
+        rows.append(row | _intervals(run.result))
     frame = pd.DataFrame(rows)
     return frame[[c for c in frame if c != "error"] + (["error"] if "error" in frame else [])]
+
+
+def _intervals(result: Mapping[str, Any]) -> dict[str, float]:
+    """Wilson's 95 % interval of each accuracy: ``<key>.low`` and ``<key>.high``."""
+    found = {}
+    for key, value in result.items():
+        if not key.startswith("metrics.") or not key.endswith(".accuracy") or value is None:
+            continue
+        samples = result.get(f"data.{key.split('.')[2]}_samples")
+        if isinstance(samples, int) and samples > 0 and 0 <= value <= 1:
+            found[f"{key}.low"], found[f"{key}.high"] = wilson(value, samples)
+    return found
 
 
 def write_results(frame: pd.DataFrame, folder: Path) -> None:

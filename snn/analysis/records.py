@@ -33,6 +33,7 @@ class Run:
         overrides: ``{key: text}`` of its command line.
         result: the flat entries of ``result.json``; empty unless completed.
         status: ``status.json``; empty if there is none.
+        stamp: when these were written, see :func:`stamp`.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Run:
     overrides: dict[str, str] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
     status: dict[str, Any] = field(default_factory=dict)
+    stamp: tuple[int, ...] = ()
 
     @property
     def data(self) -> str:
@@ -94,12 +96,18 @@ def natural(name: str) -> tuple[int, int, str]:
     return (0, int(name), "") if name.isdecimal() else (1, 0, name)
 
 
-def read_records(directory: Path) -> Records:
+def read_records(directory: Path, earlier: Records | None = None) -> Records:
     """Read all records below a directory.
+
+    Args:
+        directory: searched at any depth.
+        earlier: records of the same directory; its completed runs are not read again unless their
+            status has changed since.
 
     Raises:
         RunError: there is no such directory.
     """
+    known = {run.name: run for run in earlier.of_state("completed")} if earlier else {}
     if not directory.is_dir():
         raise RunError(f"{directory}: no such directory")
     records = Records(directory)
@@ -107,10 +115,23 @@ def read_records(directory: Path) -> Records:
         name = path.relative_to(directory).as_posix()
         name = path.name if name == "." else name
         try:
-            records.runs.append(read_run(path, name))
+            run = known.get(name)
+            unchanged = run is not None and run.stamp == stamp(path)
+            records.runs.append(run if unchanged else read_run(path, name))
         except RunError as error:
             records.damaged[name] = str(error).removeprefix(f"{path}/")
     return records
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """When a run's status and result were last written, in nanoseconds; 0 for a missing file."""
+    times = []
+    for name in ("status.json", "result.json"):
+        try:
+            times.append((path / name).stat().st_mtime_ns)
+        except OSError:
+            times.append(0)
+    return tuple(times)
 
 
 def read_run(path: Path, name: str) -> Run:
@@ -119,6 +140,7 @@ def read_run(path: Path, name: str) -> Run:
     Raises:
         RunError: the record is damaged or newer than this program.
     """
+    before = stamp(path)
     status = _mapping(path / "status.json") if (path / "status.json").exists() else {}
     has_result = (path / "result.json").exists()
     if not status and not has_result:
@@ -134,7 +156,7 @@ def read_run(path: Path, name: str) -> Run:
     result = _checked(path / "result.json")
     config = _task(result.pop("config"), path / "result.json")
     overrides = _overrides(result.pop("overrides", []))
-    return Run(path, name, state, config, overrides, result, status)
+    return Run(path, name, state, config, overrides, result, status, before)
 
 
 def process_is_gone(status: Mapping[str, Any]) -> bool:

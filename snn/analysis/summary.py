@@ -124,14 +124,15 @@ def _records_section(records: Records, found: Sequence[Study]) -> Section:
     return section
 
 
-def find_effects(study: Study) -> tuple[Decomposition | None, str]:
-    """The decomposition, or None and why there is none."""
-    ranked = study.frame.dropna(subset="metric").reset_index(drop=True)
+def find_effects(study: Study, without: Collapse | None = None) -> tuple[Decomposition | None, str]:
+    """The decomposition, or None and why there is none; on request without collapsed runs."""
+    frame = study.frame if without is None else study.frame[~without.mask]
+    ranked = frame.dropna(subset="metric").reset_index(drop=True)
     if not study.keys:
         return None, "Nothing was varied but the seed: there are no effects to tell apart."
     if len(ranked) < 3 or ranked["metric"].nunique() < 2:
         return None, "Too few different results to tell effects apart."
-    if study.is_full_factorial:
+    if study.is_full_factorial and len(frame) == len(study.frame):
         return decompose(ranked, study.keys), ""
     numbers = {axis.key: axis.numbers for axis in study.axes.axes}
     found = fit(ranked, study.keys, numbers)
@@ -159,6 +160,11 @@ def _study_sections(study: Study, directory: Path, folder: Path, prefix: str) ->
         depends.tables.append(effects_table(study, effects))
         if not effects.exact:
             depends.warnings.append(effects.note)
+        if collapse is not None and collapse.mask.any():
+            # One value that lets runs collapse hides what all others do.
+            rest, _ = find_effects(study, without=collapse)
+            if rest is not None:
+                depends.tables.append(effects_table(study, rest, collapsed=False))
     else:
         depends.paragraphs.append(why)
     _add_collapse(curves, study, collapse)

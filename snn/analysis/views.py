@@ -90,11 +90,13 @@ def gains(study: Study, choices: Sequence[Choice]) -> list[str]:
     if point is None:
         said.append("The recommended combination itself was not run.")
     else:
-        gain = ranked_text(study, point["value"] - mean)
+        points = " points" if study.metric.is_accuracy else ""
+        gain = ranked_text(study, point["value"] - mean) + points
+        train_gain = percent(point["train"] - study.frame["train"].mean())
         said.append(
-            f"The recommended combination has {ranked_text(study, point['value'])}{unit}, "
-            f"a gain of {gain}{' points' if unit == ' %' else ''}; training accuracy {percent(point['train'])} %, "
-            f"a gain of {percent(point['train'] - study.frame['train'].mean())} points."
+            f"The recommended combination has {ranked_text(study, point['value'])}{unit}, a gain "
+            f"of {gain}; training accuracy {percent(point['train'])} %, a gain of {train_gain} "
+            "points."
         )
     if thesis:
         said.append(
@@ -204,11 +206,20 @@ def seeds_table(study: Study) -> Table:
     return table
 
 
-def effects_table(study: Study, found: Decomposition) -> Table:
-    """The variance decomposition, largest share first within each kind."""
+def effects_table(study: Study, found: Decomposition, collapsed: bool = True) -> Table:
+    """The variance decomposition, largest share first within each kind.
+
+    Args:
+        study: whose.
+        found: its effects.
+        collapsed: whether collapsed runs were counted.
+    """
     repeats = any(effect.omega_sq is not None for effect in found.effects)
     columns = ["term", "share of variance (%)", *(["ω² (%)"] if repeats else []), "df"]
-    table = Table("effects", f"What {study.metric.title} depends on", columns)
+    title = f"What {study.metric.title} depends on"
+    table = Table("effects", title, columns)
+    if not collapsed:
+        table = Table("effects_without_collapsed", f"{title}, without collapsed runs", columns)
     for effect in found.effects:
         row = [effect_name(study, effect.keys, effect.kind, found.exact), percent(effect.share, 1)]
         if repeats:

@@ -42,10 +42,10 @@ def watch(
         RunError: there is no such directory.
     """
     live = Live(console=console, refresh_per_second=2) if console.is_terminal else None
-    last, idle = "", 0.0
+    last, idle, records = "", 0.0, None
     with live or nullcontext():
         while True:
-            records = read_records(directory)
+            records = read_records(directory, records)
             now = progress(records, metric, total or planned_total(directory))
             if live:
                 live.update(picture(now, records))

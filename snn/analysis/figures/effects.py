@@ -16,7 +16,6 @@ from snn.analysis.figures.style import (
     new_figure,
     shortened,
 )
-from snn.analysis.statistics import Z_95
 from snn.analysis.study import Study
 from snn.analysis.views import effect_name
 
@@ -71,7 +70,7 @@ def main_effects(study: Study) -> Figure:
     for panel, axis in zip(panels.flat, axes, strict=False):
         grouped = study.frame.groupby(axis.key)["value"]
         mean, n = factor * grouped.mean(), grouped.count()
-        half = (Z_95 * factor * grouped.std() / np.sqrt(n)).fillna(0)
+        half = (factor * grouped.std() / np.sqrt(n)).fillna(0)
         panel.axhline(factor * study.frame["value"].mean(), color=GREY, linestyle=":", linewidth=1)
         panel.errorbar(mean.index, mean, half, color=colour(0), marker="o", markersize=5, capsize=3)
         panel.set_xlabel(axis.title)

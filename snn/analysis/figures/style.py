@@ -68,14 +68,16 @@ def save(figure: Figure, stem: Path) -> bytes:
 
 
 def lowest_shown(values: Sequence[float]) -> float:
-    """Where a scale should begin, so that a few collapsed runs do not press all others together.
+    """Where a scale should begin, so that collapsed runs do not press all others together.
 
-    The lowest value, but at most 1.5 interquartile ranges of the upper three quarters below them.
+    The lowest value that is not far below the median: not more than four times as far as the best
+    tenth lies above it. Few values are all shown.
     """
-    ordered = np.sort(np.asarray(values, dtype=float))
-    low = np.quantile(ordered, 0.25)
-    usual = ordered[ordered >= low]
-    return float(max(ordered[0], low - 1.5 * (np.quantile(usual, 0.75) - low)))
+    numbers = np.asarray(values, dtype=float)
+    median, high = np.quantile(numbers, [0.5, 0.9])
+    if len(numbers) < 10 or high <= median:
+        return float(numbers.min())
+    return float(numbers[numbers >= median - 4 * (high - median)].min())
 
 
 def log_ticks(ax: Axes) -> None:
