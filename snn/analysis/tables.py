@@ -27,7 +27,7 @@ LATEX = {
     "ω": r"$\omega$",
     "–": "--",
 }
-MOST_SHOWN = 12  # rows in a terminal
+MOST_SHOWN = 12  # rows of a long table in a terminal; a few more are shown all
 
 
 @dataclass
@@ -101,7 +101,8 @@ class Table:
 
     def rich(self) -> RichTable:
         """For a terminal: the first :data:`MOST_SHOWN` rows."""
-        left = len(self.rows) - MOST_SHOWN
+        shown = len(self.rows) if len(self.rows) <= MOST_SHOWN + 4 else MOST_SHOWN
+        left = len(self.rows) - shown
         more = f"... and {left} more rows in {self.name}.md. " if left > 0 else ""
         table = RichTable(
             title=escape(self.title),
@@ -113,7 +114,7 @@ class Table:
         for i, column in enumerate(self.columns):
             side = "left" if i < self.words else "right"
             table.add_column(escape(column), justify=side, overflow="fold")
-        for row in self.rows[:MOST_SHOWN]:
+        for row in self.rows[:shown]:
             table.add_row(*(escape(cell) for cell in row))
         return table
 

@@ -38,7 +38,8 @@ def draw_all(
         yield (
             "main_effects",
             f"Mean {study.metric.title} at each value; bars are one standard error, "
-            "from the spread over all other parameters and seeds. The dotted line is the mean of all runs.",
+            "from the spread over all other parameters and seeds. The dotted line is the mean of "
+            "all runs.",
             main_effects(study),
         )
     if len(study.keys) > 1 and ranked > 3:
