@@ -94,21 +94,27 @@ def next_value(axis: Axis, mark: str, smallest: float = 0.0) -> str | None:
         return None
     edge, inner = (numbers[-1], numbers[-2]) if mark == "+" else (numbers[0], numbers[1])
     others = np.array(numbers)
-    steps = np.diff(others)
     positive = others.min() > 0
-    # Equal factors make a geometric axis; two values alone say so only when they are far apart.
-    factors = others[1:] / others[:-1] if positive else np.array([])
-    geometric = positive and (
-        np.allclose(factors, factors[0], rtol=0.05) and (len(steps) > 1 or factors[0] >= 5)
-    )
-    value = edge * edge / inner if geometric else edge + (edge - inner)
+    value = edge * edge / inner if _is_geometric(others) else edge + (edge - inner)
     if positive and value <= 0:
         value = edge / 2
-    whole = all(float(n).is_integer() for n in numbers)
-    value = round(value) if whole and value >= 1 else float(f"{value:.6g}")
-    if mark == "-" and (value < smallest or value == edge or (value <= 0 and positive)):
+    if all(float(n).is_integer() for n in numbers):
+        value = round(value)
+    value = float(f"{value:.6g}")
+    if mark == "-" and (value <= 0 or value < smallest or value == edge):
         return None
     return label(value)
+
+
+def _is_geometric(numbers: np.ndarray) -> bool:
+    """Whether values have equal factors rather than equal steps between them."""
+    steps = np.diff(numbers)
+    if numbers.min() <= 0:
+        return False
+    if len(steps) == 1:
+        return numbers[1] / numbers[0] >= 5  # of two values, only a wide gap says so
+    factors = numbers[1:] / numbers[:-1]
+    return not np.allclose(steps, steps[0]) and np.allclose(factors, factors[0], rtol=0.01)
 
 
 def extensions(study: Study, directory: Path) -> list[tuple[Choice, str | None]]:
