@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from snn.analysis.records import Run
-from snn.analysis.values import ABSENT, label, number, ordered
+from snn.analysis.values import ABSENT, label, number, ordered, shown
 from snn.runs.identity import NOT_TASK
 
 SEED = "seed"
@@ -43,6 +43,11 @@ class Axis:
     def title(self) -> str:
         """For a figure: what the key means, with its unit."""
         return TITLES.get(self.key, self.short)
+
+    @property
+    def shown(self) -> list[str]:
+        """The levels for reading."""
+        return [shown(level) for level in self.levels]
 
     @property
     def numbers(self) -> list[float] | None:

@@ -60,7 +60,7 @@ def find_collapsed(study: Study) -> Collapse | None:
     mask = (accuracy <= limit) | lost
     causes = []
     for axis in study.axes.axes:
-        for code, level in enumerate(axis.levels):
+        for code, level in enumerate(axis.shown):
             here = study.frame[axis.key] == code
             causes.append(
                 Cause(

@@ -69,10 +69,10 @@ def fit(
     pairs = sum(len(term) == 2 for term in columns)
     possible = len(keys) * (len(keys) - 1) // 2
     note = (
-        "The grid is incomplete or unbalanced: effects are type-II sums of squares of a least-"
-        f"squares fit (statsmodels) with {len(keys)} main effects and {pairs} of {possible} "
-        "two-way interactions (those that the runs can tell apart). What several terms could "
-        "explain alike is 'shared'."
+        "Not a full, balanced grid of few values: effects are type-II sums of squares of a least-"
+        f"squares fit (statsmodels). Main effects: {len(keys)}; two-way interactions that the "
+        f"runs can tell apart: {pairs} of {possible}. What several terms could explain alike is "
+        "'shared'."
     )
     return Decomposition(_sorted(effects), False, float(np.sqrt(total / len(y))), note)
 

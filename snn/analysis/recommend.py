@@ -35,7 +35,7 @@ class Choice:
 
     @property
     def level(self) -> str:
-        return self.axis.levels[self.code]
+        return self.axis.shown[self.code]
 
 
 def marginal_means(study: Study, key: str) -> pd.DataFrame:

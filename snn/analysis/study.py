@@ -49,8 +49,8 @@ class Study:
         return [axis.key for axis in self.axes.axes]
 
     def levels(self, point: pd.Series) -> list[str]:
-        """The axes' values of a row of ``frame`` or ``points``."""
-        return [axis.levels[int(point[axis.key])] for axis in self.axes.axes]
+        """The axes' values, for reading, of a row of ``frame`` or ``points``."""
+        return [axis.shown[int(point[axis.key])] for axis in self.axes.axes]
 
     def describe(self, point: pd.Series) -> str:
         """The same in one line: ``nb_hidden=100, scale=10``."""
@@ -66,10 +66,10 @@ class Study:
 
     @property
     def is_full_factorial(self) -> bool:
-        """Whether every combination of levels has the same number of runs with a metric."""
+        """Whether every combination of few levels has the same number of runs with a metric."""
         ranked = self.frame.dropna(subset="metric")
         cells = int(np.prod([len(axis.levels) for axis in self.axes.axes]))
-        if not self.keys or ranked.empty:
+        if not self.keys or ranked.empty or any(axis.is_search for axis in self.axes.axes):
             return False
         counts = ranked.groupby(self.keys).size()
         return len(counts) == cells and counts.nunique() == 1

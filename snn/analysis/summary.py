@@ -136,17 +136,17 @@ def find_effects(study: Study, without: Collapse | None = None) -> tuple[Decompo
         return decompose(ranked, study.keys), ""
     numbers = {axis.key: axis.numbers for axis in study.axes.axes}
     found = fit(ranked, study.keys, numbers)
-    why = "The grid is incomplete, and has too few runs for its values to fit their effects."
+    why = "Not a full, balanced grid, and too few runs for its values to fit their effects."
     return found, "" if found else why
 
 
 def _study_sections(study: Study, directory: Path, folder: Path, prefix: str) -> list[Section]:
     effects, why = find_effects(study)
     collapse = find_collapsed(study)
-    thesis = Section(f"{prefix}each parameter by itself")
-    ranking = Section(f"{prefix}the best points", warnings=list(study.notes))
-    depends = Section(f"{prefix}what matters")
-    curves = Section(f"{prefix}training")
+    thesis = Section(prefix + "Each parameter by itself")
+    ranking = Section(prefix + "The best points", warnings=list(study.notes))
+    depends = Section(prefix + "What matters")
+    curves = Section(prefix + "Training")
     if study.frame["metric"].notna().any():
         ranking.tables += [best_table(study), ranking_table(study)]
     if study.has_repeats:
@@ -159,7 +159,10 @@ def _study_sections(study: Study, directory: Path, folder: Path, prefix: str) ->
     if effects is not None:
         depends.tables.append(effects_table(study, effects))
         if not effects.exact:
-            depends.warnings.append(effects.note)
+            depends.warnings.append(
+                "The grid is incomplete, unbalanced, or a search over many values: its effects "
+                "are fitted, not exact."
+            )
         if collapse is not None and collapse.mask.any():
             # One value that lets runs collapse hides what all others do.
             rest, _ = find_effects(study, without=collapse)

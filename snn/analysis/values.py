@@ -35,6 +35,12 @@ def label(value: Any) -> str:
     return str(value)
 
 
+def shown(text: str, longest: int = 9) -> str:
+    """A label for reading: numbers drawn at random are cut to four digits."""
+    value = number(text)
+    return text if value is None or len(text) <= longest else number_label(float(f"{value:.4g}"))
+
+
 def number(text: str) -> float | None:
     """The number that a label stands for, if it stands for one."""
     try:

@@ -15,7 +15,8 @@ from snn.analysis.study import Study
 from snn.analysis.tables import Table, number_text, percent, seconds_text, with_spread
 from snn.analysis.thesis import THESIS
 
-MOST_VALUES = 60  # rows of an axis of a random search
+MOST_OF_SEARCH = 10  # values shown of an axis that has too many for a grid
+MOST_CAUSES = 60
 
 
 def ranked_text(study: Study, mean: float, sd: float = float("nan")) -> str:
@@ -36,15 +37,18 @@ def values_table(study: Study) -> Table:
     )
     for axis in study.axes.axes:
         means = marginal_means(study, axis.key)
-        for code, row in means.iloc[:MOST_VALUES].iterrows():
+        if axis.is_search:
+            means = means.sort_values("metric", ascending=False).iloc[:MOST_OF_SEARCH]
+        for code, row in means.iterrows():
             accuracies = [
                 with_spread(row[m], row[f"{m}_sd"], 100) for m in ("train", "val", "test")
             ]
             time = with_spread(row["seconds"], row["seconds_sd"], 1, 1)
-            name, level = axis.short, axis.levels[int(code)]
+            name, level = axis.short, axis.shown[int(code)]
             table.rows.append([name, level, str(int(row["n"])), *accuracies, time])
-        if len(means) > MOST_VALUES:
-            table.rows.append([axis.short, f"... {len(means) - MOST_VALUES} more", *["-"] * 5])
+        if axis.is_search:
+            left = len(axis.levels) - len(means)
+            table.rows.append([axis.short, f"{left} more, not as good", *["-"] * 5])
     return table
 
 
@@ -249,7 +253,7 @@ def collapsed_table(study: Study, collapse: Collapse) -> Table:
         ["parameter", "value", "collapsed", "runs", "share (%)", "share elsewhere (%)"],
         words=2,
     )
-    for cause in collapse.causes[:MOST_VALUES]:
+    for cause in collapse.causes[:MOST_CAUSES]:
         other = cause.other_collapsed / cause.other_runs if cause.other_runs else float("nan")
         counts = [str(cause.collapsed), str(cause.runs)]
         shares = [percent(cause.collapsed / cause.runs, 1), percent(other, 1)]

@@ -80,7 +80,7 @@ def test_fit_of_a_grid_with_holes_against_statsmodels() -> None:
     assert sum(shares(found).values()) == pytest.approx(1.0)
     assert found.of_kind(SHARED)
     assert not found.exact
-    assert "incomplete" in found.note
+    assert "Not a full, balanced grid" in found.note
 
 
 def test_fit_of_a_full_grid_is_the_exact_decomposition() -> None:

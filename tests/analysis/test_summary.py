@@ -235,7 +235,7 @@ def test_missing_numbers_are_listed_not_ranked(tmp_path: Path) -> None:
     assert any("1 of 6 completed runs have no validation accuracy" in n for n in study.notes)
     assert not study.is_full_factorial
     assert main([str(tmp_path)]) == 0
-    assert "incomplete" in (tmp_path / "summary" / "effects.md").read_text()
+    assert "Not a full, balanced grid" in (tmp_path / "summary" / "effects.md").read_text()
 
 
 def test_several_data_sets(tmp_path: Path) -> None:

@@ -34,13 +34,14 @@ def draw_all(
             effect_shares(study, effects),
         )
     ranked = study.frame["metric"].notna().sum()
-    if study.keys and ranked > 1:
+    figure = main_effects(study) if ranked > 1 else None
+    if figure is not None:
         yield (
             "main_effects",
             f"Mean {study.metric.title} at each value; bars are one standard error, "
             "from the spread over all other parameters and seeds. The dotted line is the mean of "
             "all runs.",
-            main_effects(study),
+            figure,
         )
     if len(study.keys) > 1 and ranked > 3:
         figure = interactions(study, effects)

@@ -58,10 +58,11 @@ def effect_shares(study: Study, found: Decomposition) -> Figure:
     return figure
 
 
-def main_effects(study: Study) -> Figure:
+def main_effects(study: Study) -> Figure | None:
     """Mean of the metric at each value, on a scale that shows the differences."""
     axes = [axis for axis in study.axes.axes if not axis.is_search][:MOST_PANELS]
-    axes = axes or list(study.axes.axes[:1])
+    if not axes:
+        return None
     columns = min(4, len(axes))
     rows = -(-len(axes) // columns)
     figure = new_figure(max(4.0, 2.4 * columns), 2.8 * rows)
@@ -75,10 +76,7 @@ def main_effects(study: Study) -> Figure:
         panel.errorbar(mean.index, mean, half, color=colour(0), marker="o", markersize=5, capsize=3)
         panel.set_xlabel(axis.title)
         panel.set_xlim(-0.4, len(axis.levels) - 0.6)
-        if axis.is_search:
-            panel.set_xlabel(f"{axis.title} (number of value)")
-        else:
-            level_ticks(panel, axis.levels)
+        level_ticks(panel, axis.shown)
     for panel in panels.flat[len(axes) :]:
         panel.set_visible(False)
     for panel in panels[:, 0]:
@@ -96,8 +94,9 @@ def interactions(study: Study, found: Decomposition | None) -> Figure | None:
         return None
     columns = min(3, len(pairs))
     rows = -(-len(pairs) // columns)
-    figure = new_figure(max(5.0, 3.2 * columns), 3.1 * rows)
+    figure = new_figure(max(5.0, 3.2 * columns), 3.3 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    legend_rows = 1
     for panel, pair in zip(panels.flat, pairs, strict=False):
         # The axis with more values runs along x: fewer lines are easier to follow.
         along, lines = sorted(map(study.axis, pair), key=lambda a: -len(a.levels))
@@ -110,21 +109,22 @@ def interactions(study: Study, found: Decomposition | None) -> Figure | None:
                 marker=marker(i),
                 markersize=4.5,
                 linestyle=("-", "--", "-.")[(i // 7) % 3],
-                label=shortened(lines.levels[int(code)], 14),
+                label=shortened(lines.shown[int(code)], 14),
             )
         panel.set_xlabel(along.title)
         panel.set_xlim(-0.3, len(along.levels) - 0.7)
-        level_ticks(panel, along.levels)
-        share = f"  ({100 * shares[pair]:.1f} % of variance)" if pair in shares else ""
+        level_ticks(panel, along.shown)
+        share = f"\n{100 * shares[pair]:.1f} % of variance" if pair in shares else ""
         panel.set_title(f"{along.short} × {lines.short}{share}", fontsize=9)
-        # Above the lines: inside, it would cover some of them.
-        columns_of_legend = min(4, len(means.columns))
+        longest = max(len(shortened(level, 14)) for level in lines.shown)
+        columns_of_legend = max(1, min(4, len(means.columns), 34 // (longest + 5)))
+        legend_rows = max(legend_rows, -(-len(means.columns) // columns_of_legend))
         panel.legend(
             title=lines.title,
             ncols=columns_of_legend,
             fontsize=7.5,
             title_fontsize=8,
-            loc="best",
+            loc="upper right",
             frameon=True,
             framealpha=0.85,
             columnspacing=0.9,
@@ -135,5 +135,6 @@ def interactions(study: Study, found: Decomposition | None) -> Figure | None:
     for panel in panels[:, 0]:
         panel.set_ylabel(f"{study.metric.title}{study.metric.unit}")
     low, high = panels[0, 0].get_ylim()
-    panels[0, 0].set_ylim(low, high + 0.35 * (high - low))  # room for the legends
+    # Room for the legends above the lines.
+    panels[0, 0].set_ylim(low, high + (0.16 + 0.12 * legend_rows) * (high - low))
     return figure

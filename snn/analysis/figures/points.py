@@ -99,7 +99,7 @@ def parallel_coordinates(study: Study) -> Figure:
             [np.column_stack([np.arange(count + 1), line]) for line in lines],
             colors=scale(norm(values)),
             linewidths=np.where(best, 2.4, 0.8),
-            alpha=np.where(best, 1.0, 0.55 if len(points) > 30 else 0.8),
+            alpha=np.where(best, 1.0, 0.3 if len(points) > 300 else 0.6),
         )
     )
     ax.set_xlim(-0.15, count + 0.15)
@@ -116,7 +116,7 @@ def parallel_coordinates(study: Study) -> Figure:
         chosen = np.unique(np.linspace(0, len(axis.levels) - 1, MOST_NAMED).round().astype(int))
         for code in chosen:
             place = code / max(1, len(axis.levels) - 1) if len(axis.levels) > 1 else 0.5
-            _name(ax, i, place, shortened(axis.levels[code], 16))
+            _name(ax, i, place, shortened(axis.shown[code], 16))
     ax.axvline(count, color="black", linewidth=0.8, zorder=3)
     digits = 1 if study.metric.is_accuracy else 3
     for share in np.linspace(0, 1, 5) if high > low else [0.5]:

@@ -81,8 +81,11 @@ def lowest_shown(values: Sequence[float]) -> float:
 
 
 def log_ticks(ax: Axes) -> None:
-    """A logarithmic x axis with plain numbers at 1, 2 and 5."""
+    """A logarithmic x axis, of few powers of ten with plain numbers at 1, 2 and 5."""
     ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    if high > 100 * low:
+        return  # powers of ten are enough
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())

@@ -13,7 +13,8 @@ from snn.analysis.recommend import marginal_means
 from snn.analysis.study import Study
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
-MOST_LABELLED = 5  # values; with more, numbers above the bars would touch
+MOST_LABELLED = 6  # values; with more, numbers in the bars would touch
+MOST_LEVEL = 9  # bars; with more, numbers are turned
 
 
 def value_bars(study: Study, axis: Axis) -> Figure:
@@ -33,9 +34,7 @@ def value_bars(study: Study, axis: Axis) -> Figure:
         left.bar(place, heights, 0.94 * bar, color=colour(i), label=SPLITS[split])
         _error_bars(left, place, heights, spread, top=100.0)
         if len(means) <= MOST_LABELLED:
-            for x, height in zip(place, heights, strict=True):
-                if height == height:
-                    left.text(x, 2, f"{height:.1f}", ha="center", fontsize=7.5, zorder=5, bbox=BOX)
+            _numbers(left, place, heights, upright=len(means) * len(shown) > MOST_LEVEL)
     left.set_ylim(0, 105)
     left.set_yticks(range(0, 101, 20))
     left.set_ylabel("mean accuracy (%)")
@@ -48,8 +47,22 @@ def value_bars(study: Study, axis: Axis) -> Figure:
     for panel in (left, right):
         panel.grid(axis="x", visible=False)
         panel.set_xlabel(axis.title)
-        level_ticks(panel, axis.levels)
+        level_ticks(panel, axis.shown)
     return figure
+
+
+def _numbers(panel: Panel, place, heights, upright: bool) -> None:
+    """The height of each bar at its foot, where no spread covers it."""
+    for x, height in zip(place, heights, strict=True):
+        if height == height:
+            panel.text(
+                *(x, 2.5, f"{height:.1f}"),
+                ha="center",
+                fontsize=7.5,
+                rotation=90 if upright else 0,
+                zorder=5,
+                bbox=BOX,
+            )
 
 
 def _error_bars(panel: Panel, place, heights, spread, top: float = np.inf) -> None:
@@ -89,7 +102,7 @@ def collapsed_bars(study: Study, collapse: Collapse) -> Figure:
         panel.bar(shares.index, shares, 0.6, color=colour(5))
         panel.set_xlabel(axis.title)
         panel.grid(axis="x", visible=False)
-        level_ticks(panel, axis.levels)
+        level_ticks(panel, axis.shown)
         panel.set_ylim(0, 105)
     for panel in panels.flat[len(axes) :]:
         panel.set_visible(False)
