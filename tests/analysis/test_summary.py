@@ -30,6 +30,12 @@ def by_hand(point: dict) -> dict:
     return {"val": val, "train": val + 0.1, "test": val - 0.1, "seconds": point[HIDDEN] / 2}
 
 
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of everything else: drawing takes most of the time."""
+    monkeypatch.setattr("snn.analysis.summary.draw_all", lambda *_: iter(()))
+
+
 def study_of(directory: Path, metric: str | None = None):
     return make_study("randman", read_records(directory).of_state("completed"), metric)
 
@@ -174,11 +180,9 @@ def test_files_of_a_whole_sweep(tmp_path: Path) -> None:
     assert not re.search(r'(src|href)="(?!data:|#)', report)  # nothing is fetched
     for part in ("exploded", "12x", "Recommended combination", "95 % interval", "chance (seeds)"):
         assert part in report
-    # Again, with fewer parameters: nothing of the first summary is left over.
-    summarise(read_records(tmp_path))
-    assert (folder / "seeds.md").exists()
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_smaller_summary_leaves_no_older_tables(tmp_path: Path) -> None:
     paths = write_grid(tmp_path, GRID, by_hand)
     summarise(read_records(tmp_path))
@@ -212,6 +216,7 @@ def test_odd_axes(tmp_path: Path, axes: dict, capsys: pytest.CaptureFixture) -> 
     assert "The best point" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_without_a_validation_part(tmp_path: Path) -> None:
     write_grid(tmp_path, GRID, lambda p: by_hand(p) | {"val": None})
     study = study_of(tmp_path)
@@ -222,6 +227,7 @@ def test_without_a_validation_part(tmp_path: Path) -> None:
     assert main([str(tmp_path)]) == 0
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_missing_numbers_are_listed_not_ranked(tmp_path: Path) -> None:
     write_grid(tmp_path, GRID, by_hand)
     path = tmp_path / "3" / "result.json"
@@ -238,6 +244,7 @@ def test_missing_numbers_are_listed_not_ranked(tmp_path: Path) -> None:
     assert "Not a full, balanced grid" in (tmp_path / "summary" / "effects.md").read_text()
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_several_data_sets(tmp_path: Path) -> None:
     write_grid(tmp_path / "a", GRID, by_hand)
     write_grid(tmp_path / "b", GRID, by_hand, data="shd", nb_classes=20)
@@ -257,12 +264,14 @@ def test_one_task_counts_once(tmp_path: Path) -> None:
     assert "6 records are of a task" in study.notes[0]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_nothing_completed(tmp_path: Path) -> None:
     write_run(tmp_path / "0", {}, error="no")
     assert main([str(tmp_path)]) == 0
     assert "nothing to compare" in (tmp_path / "summary" / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_other_metrics(tmp_path: Path) -> None:
     write_grid(tmp_path, GRID, by_hand)
     assert study_of(tmp_path, "fit_seconds").points.iloc[0]["seconds"] == 10.0

@@ -136,5 +136,5 @@ def interactions(study: Study, found: Decomposition | None) -> Figure | None:
         panel.set_ylabel(f"{study.metric.title}{study.metric.unit}")
     low, high = panels[0, 0].get_ylim()
     # Room for the legends above the lines.
-    panels[0, 0].set_ylim(low, high + (0.16 + 0.12 * legend_rows) * (high - low))
+    panels[0, 0].set_ylim(low, high + (0.20 + 0.15 * legend_rows) * (high - low))
     return figure

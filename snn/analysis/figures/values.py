@@ -28,15 +28,16 @@ def value_bars(study: Study, axis: Axis) -> Figure:
     means = marginal_means(study, axis.key).reindex(range(len(axis.levels)))
     shown = [split for split in SPLITS if means[split].notna().any()]
     bar = 0.8 / max(1, len(shown))
+    tallest = 0.0
     for i, split in enumerate(shown):
         place = np.arange(len(means)) + (i - (len(shown) - 1) / 2) * bar
         heights, spread = 100 * means[split], 100 * means[f"{split}_sd"].fillna(0)
+        tallest = max(tallest, (heights + spread).max())
         left.bar(place, heights, 0.94 * bar, color=colour(i), label=SPLITS[split])
         _error_bars(left, place, heights, spread, top=100.0)
         if len(means) <= MOST_LABELLED:
             _numbers(left, place, heights, upright=len(means) * len(shown) > MOST_LEVEL)
-    left.set_ylim(0, 105)
-    left.set_yticks(range(0, 101, 20))
+    left.set_ylim(0, min(105.0, max(5.0, 1.15 * tallest)))
     left.set_ylabel("mean accuracy (%)")
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=3)
     time, spread = means["seconds"], means["seconds_sd"].fillna(0)
@@ -56,7 +57,8 @@ def _numbers(panel: Panel, place, heights, upright: bool) -> None:
     for x, height in zip(place, heights, strict=True):
         if height == height:
             panel.text(
-                *(x, 2.5, f"{height:.1f}"),
+                *(x, 0.02, f"{height:.1f}"),
+                transform=panel.get_xaxis_transform(),
                 ha="center",
                 fontsize=7.5,
                 rotation=90 if upright else 0,
