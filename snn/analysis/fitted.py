@@ -45,7 +45,7 @@ def fit(
     total = float(((y - y.mean()) ** 2).sum())
     columns = {(key,): _columns(frame[key], numbers[key]) for key in keys}
     columns = {term: c for term, c in columns.items() if c.shape[1]}
-    if total <= 0 or _rank(columns.values(), len(y)) >= len(y):
+    if total <= 0 or not columns or _rank(columns.values(), len(y)) >= len(y):
         return None
     for a, b in combinations([term[0] for term in columns], 2):
         pair = _products(columns[(a,)], columns[(b,)])
@@ -70,7 +70,7 @@ def fit(
     possible = len(keys) * (len(keys) - 1) // 2
     note = (
         "Not a full, balanced grid of few values: effects are type-II sums of squares of a least-"
-        f"squares fit (statsmodels). Main effects: {len(keys)}; two-way interactions that the "
+        f"squares fit (statsmodels). Main effects: {sum(len(term) == 1 for term in columns)}; two-way interactions that the "
         f"runs can tell apart: {pairs} of {possible}. What several terms could explain alike is "
         "'shared'."
     )
@@ -80,6 +80,8 @@ def fit(
 def _columns(codes: pd.Series, numbers: list[float] | None) -> np.ndarray:
     """Design columns of one axis, centred: a dummy per level but one, or a parabola."""
     occurring = sorted(codes.unique())
+    if len(occurring) < 2:
+        return np.empty((len(codes), 0))  # the runs that are left have one value of it
     if numbers is not None and len(occurring) > max(MOST_LEVELS, len(codes) // 4):
         x = np.array([numbers[code] for code in codes], dtype=float)
         if x.min() > 0 and x.max() / x.min() > 20:

@@ -113,3 +113,9 @@ def test_too_few_runs_are_not_fitted(same: bool) -> None:
     if same:
         frame["metric"] = 0.5
     assert fit(frame, ["a", "b"], {"a": None, "b": None}) is None
+
+
+def test_an_axis_of_which_one_value_is_left() -> None:
+    frame = frame_of({"a": 2, "b": 3}, repeats=2)
+    found = fit(frame[frame["a"] == 1], ["a", "b"], {"a": None, "b": None})
+    assert [e.keys for e in found.of_kind(MAIN)] == [("b",)]
