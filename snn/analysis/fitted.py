@@ -68,11 +68,11 @@ def fit(
     effects.append(Effect((), SHARED, _share(shared, total), 0, shared))
     pairs = sum(len(term) == 2 for term in columns)
     possible = len(keys) * (len(keys) - 1) // 2
+    mains = sum(len(term) == 1 for term in columns)
     note = (
         "Not a full, balanced grid of few values: effects are type-II sums of squares of a least-"
-        f"squares fit (statsmodels). Main effects: {sum(len(term) == 1 for term in columns)}; two-way interactions that the "
-        f"runs can tell apart: {pairs} of {possible}. What several terms could explain alike is "
-        "'shared'."
+        f"squares fit (statsmodels). Main effects: {mains}; two-way interactions that the runs can "
+        f"tell apart: {pairs} of {possible}. What several terms could explain alike is 'shared'."
     )
     return Decomposition(_sorted(effects), False, float(np.sqrt(total / len(y))), note)
 

@@ -142,13 +142,19 @@ def _time_left(
 
 
 def planned_total(directory: Path) -> int | None:
-    """Number of points of the multirun that was last started in a directory, from what Hydra keeps.
+    """Number of points of the multiruns in a directory and in its folders, as Hydra recorded them.
 
-    ``multirun.yaml`` holds the command line and the sweeper's own parameters.
+    Returns:
+        Their sum; None if there is no readable ``multirun.yaml``.
     """
-    file = directory / "multirun.yaml"
-    if not file.is_file():
-        return None
+    files = [directory / "multirun.yaml", *sorted(directory.glob("*/multirun.yaml"))]
+    totals = [_points(file) for file in files if file.is_file()]
+    known = [total for total in totals if total is not None]
+    return sum(known) if known else None
+
+
+def _points(file: Path) -> int | None:
+    """Number of points in a ``multirun.yaml``: its command line, and the sweeper's parameters."""
     # Only to watch a multirun; a summary does not wait for Hydra.
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser

@@ -32,6 +32,7 @@ from snn.analysis.views import (
 from snn.errors import RunError
 
 FOLDER = "summary"
+FEWEST = 10  # runs that did not collapse, to tell effects among them
 NOT_COMPLETED = ("failed", "interrupted", "running")
 # Figures shown with the thesis's own view; the others follow the ranking.
 THESIS_VIEW = "values_"
@@ -163,7 +164,7 @@ def _study_sections(study: Study, directory: Path, folder: Path, prefix: str) ->
                 "The grid is incomplete, unbalanced, or a search over many values: its effects "
                 "are fitted, not exact."
             )
-        if collapse is not None and collapse.mask.any():
+        if collapse is not None and collapse.mask.any() and (~collapse.mask).sum() >= FEWEST:
             # One value that lets runs collapse hides what all others do.
             rest, _ = find_effects(study, without=collapse)
             if rest is not None:

@@ -139,6 +139,6 @@ def with_spread(mean: float, sd: float, factor: float = 1.0, digits: int = 2) ->
     return text if sd != sd or mean != mean else f"{text} ± {number_text(factor * sd, digits)}"
 
 
-def seconds_text(value: float) -> str:
-    """Seconds with as many digits as are worth reading."""
+def brief(value: float) -> str:
+    """Seconds or spikes, with as many digits as are worth reading."""
     return number_text(value, 0 if value >= 100 else 1 if value >= 10 else 2)

@@ -12,7 +12,7 @@ from snn.analysis.recommend import Choice, marginal_means, point_of, recommend
 from snn.analysis.records import Records
 from snn.analysis.statistics import wilson
 from snn.analysis.study import Study
-from snn.analysis.tables import Table, number_text, percent, seconds_text, with_spread
+from snn.analysis.tables import Table, number_text, percent, brief, with_spread
 from snn.analysis.thesis import THESIS
 
 MOST_OF_SEARCH = 10  # values shown of an axis that has too many for a grid
@@ -130,7 +130,7 @@ def ranking_table(study: Study) -> Table:
             row.append(str(int(point["n"])))
         if not metric.key.endswith("train.accuracy"):
             row.append(percent(point["train"]))
-        row += [seconds_text(point["seconds"]), number_text(point["spikes"], 0)]
+        row += [brief(point["seconds"]), brief(point["spikes"])]
         table.rows.append(row)
     spread = "Mean ± standard deviation over seeds. " if study.has_repeats else ""
     table.note = spread
@@ -161,8 +161,8 @@ def best_table(study: Study) -> Table:
     table.rows.append([f"95 % interval (n = {n_test})", interval_text(best["test"], n_test)])
     table.rows.append(["training accuracy (%)", with_spread(best["train"], best["train_sd"], 100)])
     table.rows.append(["runs (seeds)", str(int(best["n"]))])
-    table.rows.append(["training time (s)", seconds_text(best["seconds"])])
-    table.rows.append(["hidden spikes per test sample", number_text(best["spikes"], 0)])
+    table.rows.append(["training time (s)", brief(best["seconds"])])
+    table.rows.append(["hidden spikes per test sample", brief(best["spikes"])])
     table.note = _company(study, best)
     return table
 

@@ -60,6 +60,10 @@ def test_total_of_a_multirun(tmp_path: Path) -> None:
     assert planned_total(tmp_path) == 6
     plan(tmp_path, "seed=1,2", params="{seed: '1,2,3', model.scale: '10,20'}")
     assert planned_total(tmp_path) == 4
+    (tmp_path / "scale_5").mkdir()
+    plan(tmp_path / "scale_5", "model.scale=5", "seed=1,2")  # an extension
+    assert planned_total(tmp_path) == 6
+    (tmp_path / "scale_5" / "multirun.yaml").unlink()
     (tmp_path / "multirun.yaml").write_text("hydra: [")
     assert planned_total(tmp_path) is None
 
