@@ -36,6 +36,12 @@ FEWEST = 10  # runs that did not collapse, to tell effects among them
 NOT_COMPLETED = ("failed", "interrupted", "running")
 # Figures shown with the thesis's own view; the others follow the ranking.
 THESIS_VIEW = "values_"
+TABLES = (
+    *("best", "ranking", "seeds", "recommended", "values", "effects", "effects_without_collapsed"),
+    *("collapsed", "unfinished", "damaged"),
+)
+FIGURES = ("effects", "main_effects", "interactions", "costs", "parallel", "curves", "collapsed")
+OURS = frozenset({*TABLES, *FIGURES})  # files that a new summary may remove
 
 
 @dataclass
@@ -92,8 +98,9 @@ def summarise(records: Records, metric: str | None = None) -> Summary:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier summary wrote, so that no table of another grid is left behind."""
-    for end in ("md", "tex", "png", "svg"):
-        for file in folder.glob(f"*.{end}"):
+    for file in folder.iterdir():
+        ours = file.stem in OURS or file.stem.startswith(THESIS_VIEW)
+        if ours and file.suffix in (".md", ".tex", ".png", ".svg"):
             file.unlink()
 
 

@@ -12,7 +12,7 @@ from snn.analysis.recommend import Choice, marginal_means, point_of, recommend
 from snn.analysis.records import Records
 from snn.analysis.statistics import wilson
 from snn.analysis.study import Study
-from snn.analysis.tables import Table, number_text, percent, brief, with_spread
+from snn.analysis.tables import Table, brief, number_text, percent, with_spread
 from snn.analysis.thesis import THESIS
 
 MOST_OF_SEARCH = 10  # values shown of an axis that has too many for a grid

@@ -14,7 +14,7 @@ from snn.analysis.collapse import explanation, find_collapsed
 from snn.analysis.recommend import extensions, next_value, recommend
 from snn.analysis.records import read_records
 from snn.analysis.study import make_study
-from snn.analysis.summary import summarise
+from snn.analysis.summary import OURS, summarise
 from snn.analysis.views import ranking_table, recommended_table, seeds_table, values_table
 from sweep_summary import main
 from tests.analysis.synthetic import write_grid, write_run
@@ -175,6 +175,8 @@ def test_files_of_a_whole_sweep(tmp_path: Path) -> None:
     assert frame["metrics.best.val.accuracy"].max() == pytest.approx(0.7)
     low = frame["metrics.best.val.accuracy.low"].dropna()
     assert (low < frame.loc[low.index, "metrics.best.val.accuracy"]).all()
+    written = {file.stem for file in folder.iterdir() if file.suffix in (".md", ".png")}
+    assert {name for name in written if not name.startswith("values_")} <= OURS
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert report.count("data:image/png;base64,") == len(list(folder.glob("*.png")))
     assert not re.search(r'(src|href)="(?!data:|#)', report)  # nothing is fetched
@@ -186,11 +188,13 @@ def test_files_of_a_whole_sweep(tmp_path: Path) -> None:
 def test_a_smaller_summary_leaves_no_older_tables(tmp_path: Path) -> None:
     paths = write_grid(tmp_path, GRID, by_hand)
     summarise(read_records(tmp_path))
+    (tmp_path / "summary" / "notes.md").write_text("mine")
     for path in paths[1:]:
         (path / "status.json").unlink()
         (path / "result.json").unlink()
     summarise(read_records(tmp_path))
     assert not (tmp_path / "summary" / "effects.md").exists()
+    assert (tmp_path / "summary" / "notes.md").exists()
 
 
 def test_one_run(tmp_path: Path) -> None:
