@@ -12,8 +12,9 @@ BIN    := $(VENV)/bin
 train: $(VENV)/.installed
 	$(BIN)/python train.py
 
-test: lint
+test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	$(MAKE) lint
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 SOURCES = "snn/kernels/cpu"
-FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-fno-math-errno", "-Wno-psabi"]
+FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-fno-math-errno", "-g0", "-Wno-psabi"]
 OPENMP = "-fopenmp"
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
@@ -25,9 +25,19 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 class BuildKernels(build_ext):
     """Builds what this machine's compiler can build, and says what is lost with the rest."""
 
+    def run(self) -> None:
+        self.missing: dict[str, Exception] = {}
+        super().run()
+        if self.missing:
+            problems = "; ".join(f"{name}: {error}" for name, error in self.missing.items())
+            self.say(
+                f"CPU kernels that could not be built: {problems}. Without any, training "
+                "runs on plain PyTorch operations: the same results, many times slower on a CPU. "
+                "Install a C++17 compiler (GCC or clang) and install snn again to get them."
+            )
+
     def build_extension(self, ext: Extension) -> None:
-        attempts = [[OPENMP], []]
-        for openmp in attempts:
+        for openmp in [OPENMP], []:
             ext.extra_compile_args = [*self.flags[ext.name], *openmp]
             ext.extra_link_args = openmp
             try:
@@ -38,11 +48,7 @@ class BuildKernels(build_ext):
             if not openmp:
                 self.say(f"{ext.name} is built without OpenMP: it will use one thread.")
             return
-        self.say(
-            f"{ext.name} could not be built ({problem}). Without any of the CPU kernels, training "
-            "runs on plain PyTorch operations: the same results, many times slower on a CPU. "
-            "Install a C++17 compiler (GCC or clang) and install snn again to get them."
-        )
+        self.missing[ext.name] = problem
 
     @property
     def flags(self) -> dict[str, list[str]]:

@@ -20,13 +20,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from snn.build import build
-from snn.cli import resolved, run_cli
+from snn.cli import Refused, resolved, run_cli
 from snn.errors import SnnError
 from snn.evaluation import evaluate
 from snn.report import print_result
 from snn.runs import RunDirectory, config_hash, make_result, recorded, write_json
 from snn.runs.environment import environment
 from snn.runs.status import now
+from snn.schema import check
 
 CONFIG_DIR = Path(__file__).resolve().parent / "conf"
 log = logging.getLogger(__name__)
@@ -36,48 +37,58 @@ def train(
     config: dict[str, Any], run: RunDirectory, overrides: list[str], progress: str
 ) -> dict[str, Any]:
     """Train, evaluate and record one run; returns what stands in its ``result.json``."""
-    checkpoint = run.checkpoint_for(config["ckpt_path"], config)
-    run.path.mkdir(parents=True, exist_ok=True)
-    with recorded(run.status, {"config_hash": config_hash(config)}):
-        start = now()
-        write_json(run.config, config)
-        if config["threads"]:
-            torch.set_num_threads(config["threads"])
-        pl.seed_everything(config["seed"], workers=True, verbose=False)
-        parts = build(
-            config,
-            run.path,
-            progress=progress,
-            resume=checkpoint is not None,
-            overridden={override.partition("=")[0].lstrip("+") for override in overrides},
-        )
-        log.info("data: %s", ", ".join(f"{k} {v}" for k, v in parts.datamodule.summary.items()))
-        if checkpoint is not None:
-            log.info("going on from %s", checkpoint)
-        parts.trainer.fit(
-            parts.module, datamodule=parts.datamodule, ckpt_path=checkpoint, weights_only=True
-        )
-        final, best, best_epoch = evaluate(parts, run)
-        if parts.hyper_parameters is not None:
-            parts.hyper_parameters.finish(parts.trainer, final, best)
-        facts = {
-            **parts.stopwatch.facts(),
-            "nb_parameters": sum(p.numel() for p in parts.module.parameters()),
-            **{f"data.{key}": value for key, value in parts.datamodule.summary.items()},
-            "backend": parts.module.network.last_backend,
-            **environment(parts.module.device),
-            "start": start,
-            "end": now(),
-        }
-        result = make_result(
-            config=config,
-            overrides=overrides,
-            final=final,
-            best=best,
-            best_epoch=best_epoch,
-            facts=facts,
-        )
-        write_json(run.result, result)
+    with run.owned():
+        checkpoint = run.checkpoint_for(config["ckpt_path"], config)
+        with recorded(run.status, {"config_hash": config_hash(config)}):
+            return _train(config, run, overrides, progress, checkpoint)
+
+
+def _train(
+    config: dict[str, Any],
+    run: RunDirectory,
+    overrides: list[str],
+    progress: str,
+    checkpoint: Path | None,
+) -> dict[str, Any]:
+    start = now()
+    write_json(run.config, config)
+    if config["threads"]:
+        torch.set_num_threads(config["threads"])
+    pl.seed_everything(config["seed"], workers=True, verbose=False)
+    parts = build(
+        config,
+        run.path,
+        progress=progress,
+        resume=checkpoint is not None,
+        overridden={override.partition("=")[0].lstrip("+") for override in overrides},
+    )
+    log.info("data: %s", ", ".join(f"{k} {v}" for k, v in parts.datamodule.summary.items()))
+    if checkpoint is not None:
+        log.info("going on from %s", checkpoint)
+    parts.trainer.fit(
+        parts.module, datamodule=parts.datamodule, ckpt_path=checkpoint, weights_only=True
+    )
+    final, best, best_epoch = evaluate(parts, run)
+    if parts.hyper_parameters is not None:
+        parts.hyper_parameters.finish(parts.trainer, final, best)
+    facts = {
+        **parts.stopwatch.facts(),
+        "nb_parameters": sum(p.numel() for p in parts.module.parameters()),
+        **{f"data.{key}": value for key, value in parts.datamodule.summary.items()},
+        "backend": parts.module.network.last_backend,
+        **environment(parts.module.device),
+        "start": start,
+        "end": now(),
+    }
+    result = make_result(
+        config=config,
+        overrides=overrides,
+        final=final,
+        best=best,
+        best_epoch=best_epoch,
+        facts=facts,
+    )
+    write_json(run.result, result)
     return result
 
 
@@ -111,13 +122,17 @@ def main(cfg: DictConfig) -> float | None:
     quiet_libraries()
     run = RunDirectory(hydra_config.runtime.output_dir)
     try:
+        config = resolved(cfg)
+        check(config)
         result = train(
-            resolved(cfg),
+            config,
             run,
             list(hydra_config.overrides.task),
             progress_style(cfg.progress, multirun),
         )
     except SnnError as error:
+        if not multirun:
+            raise Refused(error) from error
         log.error("%s", error)
         raise CompactHydraException(f"error: {error}") from error
     except Exception:
@@ -129,4 +144,5 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
+    quiet_libraries()
     sys.exit(run_cli(main, sys.argv[1:], CONFIG_DIR))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.workloads import Problem
+from snn.fused import fused_step
 from snn.losses import ClassificationLoss, SpikeRegularizer
 from snn.network import SpikingNetwork
 from snn.surrogate import spike
@@ -44,7 +45,7 @@ def _backend(problem: Problem, backend: str, fused: bool) -> Step:
 
     def loss() -> Tensor:
         if fused:
-            return network.training_step(x, problem.labels, nll, regularizer).loss
+            return fused_step(network, x, problem.labels, nll, regularizer).loss
         output = network(x)
         return nll(output.logits, problem.labels) + regularizer(output.spike_counts)
 

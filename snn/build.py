@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from snn.callbacks import EpochLines, EpochSeed, HyperParameters, Stopwatch
 from snn.data.base import SpikeDataModule
-from snn.errors import SnnError
+from snn.errors import ConfigError, SnnError
 from snn.loggers import EpochTable
 from snn.models import DataSpec
 from snn.module import SpikingClassifier
@@ -27,12 +28,20 @@ from snn.runs.identity import flatten, task_config
 
 log = logging.getLogger(__name__)
 
+# How constructors of other packages say that they do not like their arguments.
+REFUSALS = (MisconfigurationException, ValueError, TypeError)
+# What the module logs while it trains.
+MONITORED = (
+    r"(running|train|val)/(loss|nll|regularizer|accuracy"
+    r"|hidden\d+/(firing_rate|silent_share|saturated_share|spikes_per_sample))"
+)
+
 
 def make(node: Mapping[str, Any], **given: Any) -> Any:
     """The object that a node of the configuration names by its ``_target_``.
 
     Raises:
-        SnnError: the object itself refuses its parameters.
+        SnnError: the object refuses its parameters.
     """
     try:
         # Plain lists, not OmegaConf's: what an optimizer is given stands in checkpoints, which
@@ -42,9 +51,7 @@ def make(node: Mapping[str, Any], **given: Any) -> Any:
         cause = error.__cause__
         if isinstance(cause, SnnError):
             raise cause from None
-        if isinstance(
-            cause, MisconfigurationException
-        ):  # e.g. a GPU is asked for and none is there
+        if isinstance(cause, REFUSALS):
             raise SnnError(f"{node['_target_']}: {cause}") from None
         raise
 
@@ -84,20 +91,46 @@ class Blueprint:
     loggers: list[partial]
 
 
-def draft(config: Mapping[str, Any]) -> Blueprint:
+def draft(config: Mapping[str, Any], *, here: bool = True) -> Blueprint:
     """The cheap objects of a configuration: what they refuse is known before any data are loaded.
+
+    Args:
+        config: plain containers.
+        here: the run will be on this machine, so that its devices must exist here.
 
     Raises:
         SnnError: one of them refuses its parameters.
     """
-    return Blueprint(
-        datamodule=make(config["data"]),
+    datamodule = make(config["data"])
+    if not isinstance(datamodule, SpikeDataModule):
+        raise ConfigError("data._target_", config["data"]["_target_"], "a SpikeDataModule")
+    callbacks = {k: make(node) for k, node in (config.get("callbacks") or {}).items() if node}
+    for name, callback in callbacks.items():
+        monitor = getattr(callback, "monitor", None)
+        if monitor is not None and not re.fullmatch(MONITORED, monitor):
+            raise ConfigError(f"callbacks.{name}.monitor", monitor, "such as val/accuracy")
+    plan = Blueprint(
+        datamodule=datamodule,
         make_model=make(config["model"]),
         optimizer=make(config["optimizer"]),
-        scheduler=make(config["scheduler"]) if config["scheduler"] else None,
-        callbacks={name: make(node) for name, node in (config["callbacks"] or {}).items()},
-        loggers=[make(node) for node in (config["logger"] or {}).values()],
+        scheduler=make(config["scheduler"]) if config.get("scheduler") else None,
+        callbacks=callbacks,
+        loggers=[make(node) for node in (config.get("logger") or {}).values() if node],
     )
+    _rehearse(plan)
+    elsewhere = {} if here else {"accelerator": "cpu", "devices": 1}
+    make({**config["trainer"], **elsewhere}, logger=False, enable_checkpointing=False)
+    return plan
+
+
+def _rehearse(plan: Blueprint) -> None:
+    """Try optimizer and scheduler on a parameter of no consequence."""
+    try:
+        optimizer = plan.optimizer([torch.nn.Parameter(torch.zeros(1))])
+        if plan.scheduler is not None:
+            plan.scheduler(optimizer)
+    except REFUSALS as error:
+        raise SnnError(f"optimizer or scheduler: {error}") from None
 
 
 def build(
@@ -127,7 +160,9 @@ def build(
     callbacks = _that_can_work(plan.callbacks, datamodule)
     hyper_parameters = callbacks.get("hyper_parameters")
     if hyper_parameters is not None:
-        hyper_parameters.choose(dict(flatten(task_config(config))), overridden)
+        hyper_parameters.choose(
+            dict(flatten(task_config(config))), overridden, validated=datamodule.val is not None
+        )
     stopwatch = Stopwatch()
     drawn = {"bar": [RichProgressBar()], "lines": [EpochLines()], "none": []}[progress]
     trainer = make(

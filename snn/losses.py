@@ -32,7 +32,8 @@ class ClassificationLoss(nn.Module):
     def __init__(self, name: LossName = "nll", class_weights: Sequence[float] | None = None):
         super().__init__()
         self.name = name
-        weight = None if class_weights is None else torch.tensor(class_weights)
+        dtype = torch.get_default_dtype()
+        weight = None if class_weights is None else torch.tensor(class_weights, dtype=dtype)
         self.register_buffer("class_weights", weight)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:

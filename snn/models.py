@@ -72,6 +72,8 @@ def _class_weights(
         raise ConfigError(
             "model.class_weights", choice, f"{data.nb_classes} numbers, one for each class"
         )
+    if not any(choice):
+        raise ConfigError("model.class_weights", choice, "above 0 for at least one class")
     return list(choice)
 
 

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from torch import Tensor, nn
 
 from snn.events import EventBatch
+from snn.fused import fused_step
 from snn.losses import ClassificationLoss, SpikeRegularizer
 from snn.metrics import SplitMetrics
 from snn.network import NetworkOutput, SpikingNetwork
@@ -66,7 +67,7 @@ class SpikingClassifier(pl.LightningModule):
     def step(self, batch: Batch, split: str) -> Tensor:
         """Loss of a batch, counted in the split's metrics."""
         x, labels = batch
-        output = self.network.training_step(x, labels, self.loss, self.regularizer)
+        output = fused_step(self.network, x, labels, self.loss, self.regularizer)
         if output is None:
             output = self(x)
             loss, penalty = self.loss(output.logits, labels), self.regularizer(output.spike_counts)

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from snn.errors import ConfigError
@@ -14,7 +13,6 @@ from snn.events import EventBatch, EventStore
 from snn.functional import EncoderState, LIFState, ReadoutState, logits
 from snn.kernels import ops
 from snn.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
-from snn.losses import ClassificationLoss, SpikeRegularizer
 
 log = logging.getLogger(__name__)
 
@@ -93,39 +91,11 @@ class SpikingNetwork(nn.Module):
                 if the network has an encoder.
         """
         if self.backend_for(x) == "cpu":
-            output, counts = ops.network(x, **self._kernel_arguments(x))
+            output, counts = ops.network(x, **self.kernel_arguments(x))
             return NetworkOutput(logits(output, self.logit_rule), counts)
         trace = self.trace(x)
         return NetworkOutput(
             logits(trace.output, self.logit_rule), [spikes.sum(1) for spikes in trace.spikes]
-        )
-
-    def training_step(
-        self,
-        x: Tensor | EventBatch | EventStore,
-        labels: Tensor,
-        loss: ClassificationLoss,
-        regularizer: SpikeRegularizer,
-    ) -> ops.StepOutput | None:
-        """Loss and gradients in one pass, if the kernels have one for this combination.
-
-        They do for the NLL of maxima over time and a regulariser without L2 term (which couples
-        the samples of a batch). None otherwise, or if no gradient is wanted.
-        """
-        fused = (
-            torch.is_grad_enabled()
-            and (self.logit_rule, loss.name, regularizer.rate_l2) == ("max", "nll", 0.0)
-            and (regularizer.reduction == "sum" or len(self.hidden) == 1)
-            and self.backend_for(x) == "cpu"
-        )
-        if not fused:
-            return None
-        rate = regularizer.rate
-        if regularizer.reduction == "mean":
-            rate /= labels.numel() * self.hidden[0].nb_units
-        arguments = self._kernel_arguments(x)
-        return ops.training_step(
-            x, labels, **arguments, class_weights=loss.class_weights, spike_rate=rate
         )
 
     def backend_for(self, x: Tensor | EventBatch | EventStore) -> str:
@@ -147,7 +117,7 @@ class SpikingNetwork(nn.Module):
             self.last_backend = chosen
         return chosen
 
-    def _kernel_arguments(self, x: Tensor | EventBatch | EventStore) -> dict[str, Any]:
+    def kernel_arguments(self, x: Tensor | EventBatch | EventStore) -> dict[str, Any]:
         """The parameters as the kernels take them; draws the dropout masks."""
         batch, steps = x.shape[:2] if isinstance(x, Tensor) else (len(x), x.nb_steps)
         layers = [

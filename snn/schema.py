@@ -31,10 +31,10 @@ class Root(BaseModel):
     data: dict[str, Any]
     model: dict[str, Any]
     optimizer: dict[str, Any]
-    scheduler: dict[str, Any] | None
+    scheduler: dict[str, Any] | None = None
     trainer: dict[str, Any]
-    logger: dict[str, Any] | None
-    callbacks: dict[str, Any] | None
+    logger: dict[str, dict[str, Any] | None] | None = None
+    callbacks: dict[str, dict[str, Any] | None] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     threads: Annotated[int, Field(gt=0)] | None
     progress: Literal["auto", "bar", "lines", "none"]
@@ -60,6 +60,13 @@ FOREIGN: dict[str, Any] = {
     "patience": Annotated[int, Field(ge=0)],
     "gradient_clip_val": _NonNegative | None,
     "deterministic": bool | Literal["warn"] | None,
+    # One run is one device; many runs are a multirun.
+    "devices": Literal[1] | Annotated[list[int], Field(min_length=1, max_length=1)],
+    "precision": Literal[32, "32", "32-true"],
+    "factor": _Positive,
+    "start_factor": _Positive,
+    "total_iters": _Count,
+    "eta_min": _NonNegative,
     "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"],
 }
 
@@ -85,6 +92,10 @@ def check(config: Mapping[str, Any]) -> None:
     for group in ("data", "model", "optimizer", "trainer"):
         if "_target_" not in config[group]:
             raise ConfigError(f"{group}._target_", None, f"given: choose another {group}=...")
+    for group in ("logger", "callbacks"):
+        for name, node in (config.get(group) or {}).items():
+            if node is not None and "_target_" not in node:
+                raise ConfigError(f"{group}.{name}._target_", None, "given")
     for key in Root.model_fields:
         _walk(key, config.get(key))
 
@@ -155,9 +166,28 @@ def _validate(model: type[BaseModel], values: Mapping[str, Any], prefix: str) ->
         raise _config_error(error, values, prefix) from None
 
 
+def _allowed(problem: Mapping[str, Any]) -> str:
+    """The end of "must be ..." for one of pydantic's problems."""
+    limits = problem.get("ctx", {})
+    if problem["type"] == "too_short":
+        return f"a list of at least {limits['min_length']}"
+    if problem["type"] == "too_long":
+        return f"a list of at most {limits['max_length']}"
+    return problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+
+
 def _config_error(error: ValidationError, values: Mapping[str, Any], prefix: str) -> ConfigError:
     """The first wrong key, with everything that would have been allowed there."""
     problems = error.errors(include_url=False)
+    key = str(problems[0]["loc"][0])
+    child = problems[0]["loc"][1:2]
+    if isinstance(values.get(key), Mapping) and child and child[0] in values[key]:
+        inner = [{**problem, "loc": problem["loc"][1:]} for problem in problems]
+        return _first_problem(inner, values[key], f"{prefix}{key}.")
+    return _first_problem(problems, values, prefix)
+
+
+def _first_problem(problems: list[Any], values: Mapping[str, Any], prefix: str) -> ConfigError:
     key = str(problems[0]["loc"][0])
     if problems[0]["type"] == "extra_forbidden":  # of the top level, the only model to see any
         return ConfigError(f"{prefix}{key}", values[key], unknown_key(key, list(Root.model_fields)))
@@ -166,8 +196,5 @@ def _config_error(error: ValidationError, values: Mapping[str, Any], prefix: str
     problems = [problem for problem in problems if str(problem["loc"][0]) == key]
     # A value of the right type but out of range: that other types would do is no help.
     out_of_range = [problem for problem in problems if problem["type"] in RANGE_ERRORS]
-    allowed = dict.fromkeys(
-        problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-        for problem in out_of_range or problems
-    )
+    allowed = dict.fromkeys(_allowed(problem) for problem in out_of_range or problems)
     return ConfigError(f"{prefix}{key}", values[key], " or ".join(allowed))

@@ -18,7 +18,7 @@ def test_nll_by_hand() -> None:
 
 def test_class_weights_weigh() -> None:
     logits = torch.tensor([[0.0, math.log(3.0)], [0.0, 0.0]])
-    loss = ClassificationLoss("nll", [3.0, 1.0])(logits, torch.tensor([1, 0]))
+    loss = ClassificationLoss("nll", [3, 1])(logits, torch.tensor([1, 0]))
     assert loss.item() == pytest.approx((1 * math.log(4 / 3) + 3 * math.log(2)) / 4)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from snn.cli import preflight
+from snn.data import __main__ as downloads
 from snn.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,9 +20,10 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.S | re.M)
 
 
-def commands() -> list[str]:
+def commands(program: str) -> list[str]:
     lines = [line for block in blocks("sh") for line in block.splitlines()]
-    return [line for line in lines if line.startswith("python train.py")]
+    lines += (ROOT / "Makefile").read_text().replace("$(BIN)/", "").splitlines()
+    return [line.strip() for line in lines if line.strip().startswith(f"python {program}")]
 
 
 def test_examples_of_code_run(capsys: pytest.CaptureFixture) -> None:
@@ -32,13 +34,22 @@ def test_examples_of_code_run(capsys: pytest.CaptureFixture) -> None:
     assert "torch.Size([6, 50, 24])" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", commands("train.py"))
 def test_commands_are_accepted(command: str) -> None:
     preflight(shlex.split(command, comments=True)[2:], ROOT / "conf", "train")
 
 
+def test_downloads_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched = []
+    monkeypatch.setattr(downloads, "_fetch", lambda names, root: fetched.append(names))
+    for command in commands("-m snn.data"):
+        assert downloads.main(shlex.split(command, comments=True)[3:]) == 0
+    assert fetched == [["fashion_mnist", "shd", "tbl"]] * len(fetched)
+    assert fetched
+
+
 def test_commands_are_checked_at_all() -> None:
-    assert len(commands()) >= 4
+    assert len(commands("train.py")) >= 4
     with pytest.raises(ConfigError):
         preflight(["model.nb_hiden=3"], ROOT / "conf", "train")
 

@@ -16,7 +16,15 @@ import pytest
 import torch
 
 from snn.errors import RunError
-from snn.runs import RunDirectory, config_hash, differences, read_json, recorded, write_json
+from snn.runs import (
+    Interrupted,
+    RunDirectory,
+    config_hash,
+    differences,
+    read_json,
+    recorded,
+    write_json,
+)
 
 CONFIG = {
     "seed": 1,
@@ -144,7 +152,10 @@ def run_with(tmp_path: Path, *files: str) -> RunDirectory:
     run.checkpoints.mkdir()
     write_json(run.config, CONFIG)
     for name in files:
-        (tmp_path / name).write_text("{}")
+        if name.endswith(".ckpt"):
+            torch.save({"state_dict": {"w": torch.ones(2)}, "epoch": 3}, tmp_path / name)
+        else:
+            (tmp_path / name).write_text("{}")
     return run
 
 
@@ -176,3 +187,64 @@ def test_going_on(tmp_path: Path) -> None:
 
 def test_going_on_before_the_first_checkpoint_starts_again(tmp_path: Path) -> None:
     assert run_with(tmp_path, "status.json").checkpoint_for("last", CONFIG) is None
+
+
+def test_another_run_s_checkpoint_is_no_way_around_the_rules(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    a = run_with(tmp_path / "a", "status.json", "checkpoints/last.ckpt")
+    b = run_with(tmp_path / "b", "result.json")
+    assert RunDirectory(tmp_path / "c").checkpoint_for(str(a.last), CONFIG) == a.last
+    with pytest.raises(RunError, match="already holds a run"):
+        b.checkpoint_for(str(a.last), CONFIG)
+    with pytest.raises(RunError, match="another configuration"):
+        RunDirectory(tmp_path / "c").checkpoint_for(str(a.last), changed(seed=2))
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    run = run_with(tmp_path, "status.json", "checkpoints/last.ckpt")
+    assert RunDirectory.load_weights(run.last)[1] == 3
+    run.last.write_bytes(run.last.read_bytes()[:200])
+    with pytest.raises(RunError, match=r"last\.ckpt: damaged, or not a checkpoint"):
+        run.checkpoint_for("last", CONFIG)
+
+
+def test_two_processes_never_share_a_directory(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from snn.runs import RunDirectory\n"
+        "with RunDirectory(sys.argv[1]).owned():\n"
+        "    print('mine', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout.readline() == "mine\n"
+    with (
+        pytest.raises(RunError, match="another process is training here"),
+        RunDirectory(tmp_path).owned(),
+    ):
+        pass
+    other.communicate("", timeout=60)
+    with RunDirectory(tmp_path).owned():
+        pass
+
+
+def test_a_signal_that_is_turned_into_another_error_is_still_a_signal(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+
+    def stopped_in_code_that_masks_it() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except BaseException:
+            raise ValueError("masked") from None
+
+    with pytest.raises(Interrupted), recorded(path, {}):
+        stopped_in_code_that_masks_it()
+    status = read_json(path)
+    assert status["error"]["message"] == "interrupted by SIGTERM"
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

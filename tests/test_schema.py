@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 
 from snn.cli import preflight
@@ -47,7 +48,15 @@ def choices(group: str) -> list[str]:
     + [f"experiment={c}" for c in choices("experiment")],
 )
 def test_every_choice_composes_and_passes(override: str) -> None:
-    preflight([override], CONF, "train")
+    preflight(["-m", override], CONF, "train")  # as on the head of a cluster, which has no GPU
+
+
+def test_directories_are_named_before_a_run_starts() -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", ["data=tbl"], return_hydra_config=True)
+    cfg.hydra.runtime.choices["data"] = "tbl"
+    assert cfg.hydra.run.dir.startswith("outputs/tbl/")
+    assert cfg.hydra.sweep.dir.startswith("outputs/sweeps/tbl/")
 
 
 @pytest.mark.parametrize("choice", choices("data/encoder"))
@@ -92,8 +101,19 @@ def test_every_encoder_composes_and_passes(choice: str) -> None:
         ("data.root=${nowhere}", "data.root=None: must be given and resolvable"),
         ("model.nb_hidden=1,2", "model.nb_hidden"),
         ("model.nb_hidden", "key=value"),
-        ("model=null", "model=None: must be the name of a file in conf/model"),
-        ("scheduler=null", "scheduler=None: must be the name of a file"),
+        ("model=null", "model=None: must be one of recurrent_lif"),
+        ("experiment=null", "experiment=None: must be one of fashion_mnist"),
+        ("callbacks.raster=3", "callbacks.raster=3: must be"),
+        ("callbacks.raster.samples=0", "callbacks.raster.samples=0: must be greater than 0"),
+        ("callbacks.best.monitor=val/nope", "callbacks.best.monitor='val/nope'"),
+        ("trainer.devices=2", "trainer.devices=2: must be 1"),
+        ("+trainer.precision=64-true", "trainer.precision='64-true'"),
+        ("scheduler.factor=abc", "scheduler.factor='abc'"),
+        ("optimizer.betas=[0.9]", "optimizer.betas=[0.9]: must be a list of at least 2"),
+        ("data._target_=builtins.dict", "data._target_='builtins.dict': must be a SpikeDataModule"),
+        ("ckpt_path=nowhere.ckpt", "ckpt_path=nowhere.ckpt: no such file"),
+        ("hydra.run.dir=README.md", "cannot be used as a run directory"),
+        ("scheduler=null", "scheduler=None: must be one of constant"),
     ],
 )
 def test_refused(override: str, says: str) -> None:
@@ -113,7 +133,9 @@ def test_unknown_encoder() -> None:
     assert "data/encoder='morse': must be one of" in refusal(
         "data=fashion_mnist", "data/encoder=morse"
     )
-    assert "data.encoder='morse'" in refusal("data=fashion_mnist", "data.encoder=morse")
+    assert "data.encoder='morse': must be one of linear_latency" in refusal(
+        "data=fashion_mnist", "data.encoder=morse"
+    )
 
 
 def test_values_that_do_not_fit_together() -> None:

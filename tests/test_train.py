@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -246,6 +247,25 @@ def test_going_on_with_another_configuration_is_refused(finished: Path) -> None:
     with pytest.raises(RunError, match=r"seed: 1 -> 2"):
         run(finished, *SMALL, "seed=2", "ckpt_path=last")
     assert read_json(finished / "status.json")["state"] == "completed"
+
+
+def test_a_refused_command_leaves_a_finished_run_alone(tmp_path: Path) -> None:
+    first = command(*SMALL, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}")
+    assert first.returncode == 0, first.stderr
+    before = {f: f.read_bytes() for f in sorted(tmp_path.rglob("*")) if f.is_file()}
+    refused = command(*SMALL, "trainer.max_epochs=2", f"hydra.run.dir={tmp_path}")
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert {f: f.read_bytes() for f in sorted(tmp_path.rglob("*")) if f.is_file()} == before
+
+
+def test_going_on_with_a_finished_run_changes_nothing(finished: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(finished, tmp_path / "copy")
+    before = read_json(copy / "result.json")
+    run(copy, *SMALL, "ckpt_path=last")
+    again = read_json(copy / "result.json")
+    assert timeless(again) | {"overrides": []} == timeless(before) | {"overrides": []}
+    assert again["samples_per_second"] == before["samples_per_second"]
 
 
 def test_missing_data_end_in_one_line(tmp_path: Path) -> None:

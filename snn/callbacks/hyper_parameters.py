@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
 
-# The accuracies that a run ends with. TensorBoard shows only metrics that the first
-# log_hyperparams call names, so they start at 0 and get their values when the run is over.
-HP_METRICS = tuple(
-    f"hp/{which}_{split}_accuracy" for which in ("final", "best") for split in ("val", "test")
-)
+
+def accuracies(validated: bool) -> list[str]:
+    """Names of the accuracies that a run ends with; without validation none is the best."""
+    pairs = [("final", "test")]
+    if validated:
+        pairs += [("final", "val"), ("best", "val"), ("best", "test")]
+    return [f"hp/{which}_{split}_accuracy" for which, split in pairs]
 
 
 class HyperParameters(pl.Callback):
@@ -26,9 +29,13 @@ class HyperParameters(pl.Callback):
     def __init__(self, keys: list[str]) -> None:
         self.keys = keys
         self.parameters: dict[str, Any] = {}
+        self.metrics: list[str] = []
 
-    def choose(self, config: Mapping[str, Any], overridden: Collection[str]) -> None:
+    def choose(
+        self, config: Mapping[str, Any], overridden: Collection[str], *, validated: bool
+    ) -> None:
         """Take the values to show from a flat configuration, before training starts."""
+        self.metrics = accuracies(validated)
         shown = {*self.keys, *overridden}
         self.parameters = {key: value for key, value in config.items() if key in shown}
 
@@ -42,7 +49,9 @@ class HyperParameters(pl.Callback):
             for key, value in self.parameters.items()
         }
         for logger in self._loggers(trainer):
-            logger.log_hyperparams(shown, dict.fromkeys(HP_METRICS, 0.0))
+            # TensorBoard shows only metrics that the first call names; their values follow when
+            # the run is over.
+            logger.log_hyperparams(shown, dict.fromkeys(self.metrics, math.nan))
 
     def finish(
         self,

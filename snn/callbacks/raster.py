@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytorch_lightning as pl
 import torch
+from pydantic import Field
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from snn.functional import logits
 from snn.plots import raster
+
+Count = Annotated[int, Field(gt=0)]
 
 
 class SpikeRaster(pl.Callback):
@@ -20,7 +25,7 @@ class SpikeRaster(pl.Callback):
         every_n_epochs: how often; the last epoch is always drawn.
     """
 
-    def __init__(self, samples: int = 4, every_n_epochs: int = 10) -> None:
+    def __init__(self, samples: Count = 4, every_n_epochs: Count = 10) -> None:
         self.samples, self.every_n_epochs = samples, every_n_epochs
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -37,10 +37,10 @@ class Stopwatch(pl.Callback):
         }
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._samples = len(trainer.datamodule.train)
         self._fit_start = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._samples = len(trainer.datamodule.train)
         self._epoch_start = time.perf_counter()
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

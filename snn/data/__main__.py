@@ -1,4 +1,4 @@
-"""``python -m snn.data fetch NAME``: downloads a data set ahead of time."""
+"""``python -m snn.data fetch NAME ...``: downloads a data set ahead of time."""
 
 import argparse
 import logging
@@ -25,7 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
         ("check", "read and encode the whole data set, without keeping anything, and describe it"),
     ):
         sub = commands.add_parser(command, help=text)
-        sub.add_argument("name", choices=[*DATASETS, *(["all"] if command == "fetch" else [])])
+        if command == "fetch":
+            sub.add_argument("name", nargs="+", choices=[*DATASETS, "all"])
+        else:
+            sub.add_argument("name", choices=[*DATASETS])
         sub.add_argument("--root", **root)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -33,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "check":
             _check(options.name, options.root)
         else:
-            _fetch(list(DATASETS) if options.name == "all" else [options.name], Path(options.root))
+            names = list(DATASETS) if "all" in options.name else options.name
+            _fetch(names, Path(options.root))
     except SnnError as error:
         print(error, file=sys.stderr)
         return 2

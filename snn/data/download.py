@@ -103,7 +103,7 @@ def _download(file: RemoteFile, target: Path) -> list[str]:
 def _missing_message(missing: Sequence[RemoteFile], root: Path, reason: str) -> str:
     lines = [f"data files are missing below {root.absolute()}"]
     for file in missing:
-        also = "".join(f" or {name}" for name in file.instead)
+        also = "".join(f" or {root / name}" for name in file.instead)
         lines += [
             f"  wanted: {file.path} ({file.size}, {file.checksum})",
             f"    looked for: {root / file.path}{also}",

@@ -133,7 +133,7 @@ class SHD(SpikeDataModule):
         return ensure(FILES, root, download=download)
 
     def load(self) -> Source:
-        paths = [self._path(name) for name in (self.train_file, self.test_file)]
+        paths = self._paths()
         files = [unpacked(path, self.cache) for path in paths]
         train, test = (
             self._part(part, path, file)
@@ -160,7 +160,7 @@ class SHD(SpikeDataModule):
             return super().split_validation(train)
         if not self.speakers:
             raise DataError(
-                f"{self._path(self.train_file)}: has no extra/speaker, needed for "
+                f"{self.root / self.train_file}: has no extra/speaker, needed for "
                 "data.split=speaker; use data.split=stratified"
             )
         speakers = self.speakers["all"]
@@ -188,17 +188,21 @@ class SHD(SpikeDataModule):
             self.test_unheard = self.test.subset(index)
             self.speakers["test_unheard"] = tested[index]
 
-    def _path(self, name: str) -> Path:
-        if found := locate(self.root / name):  # an absolute name stands for itself
-            return found
-        official = [file for file in FILES if name in file.instead]
-        if official:
-            return ensure(official, self.root, download=self.download)[0]
-        path = self.root / name
-        raise DataError(
-            f"{path} is missing (nor is there {path.name}.gz); set data.root, "
-            "data.train_file and data.test_file"
-        )
+    def _paths(self) -> list[Path]:
+        """Both files; those of the original data set are downloaded if they are missing."""
+        names = (self.train_file, self.test_file)
+        missing = [name for name in names if locate(self.root / name) is None]
+        official = {name: file for file in FILES for name in file.instead}
+        for name in missing:
+            if name not in official:
+                path = self.root / name  # an absolute name stands for itself
+                raise DataError(
+                    f"{path} is missing (nor is there {path.name}.gz); set data.root, "
+                    "data.train_file and data.test_file"
+                )
+        # both at once, so that a message names both
+        ensure([official[name] for name in missing], self.root, download=self.download)
+        return [locate(self.root / name) for name in names]
 
     def _part(self, part: str, path: Path, file: Path) -> Encoded:
         binning = self.binning

@@ -118,20 +118,21 @@ class TrainingStep(torch.autograd.Function):
                 target.counts = call.pointer(counts[-1])
         logits = tensors[-1].new_empty(spec.batch, spec.readout.classes)
         argmax = torch.empty(logits.shape, dtype=torch.int64)
-        nll = torch.empty(spec.batch, dtype=torch.float64)
         call.readout.logits, call.readout.argmax = call.pointer(logits), call.pointer(argmax)
-        call.set_loss(labels, sample_weight, nll, rate)
+        nll, spikes = call.set_loss(labels, sample_weight, rate)
         call.run(FUSED)
-        nll = nll.sum().to(spec.dtype)
-        penalty = rate * sum(count.sum() for count in counts) if rate else nll.new_zeros(())
-        ctx.save_for_backward(*grads)
+        nll, penalty = nll.sum().to(spec.dtype), (rate * spikes.sum()).to(spec.dtype)
+        ctx.grads = grads
         ctx.mark_non_differentiable(nll, penalty, logits, *counts)
         return nll + penalty, nll, penalty, logits, *counts
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_loss: Tensor, *_):
-        grads = ctx.saved_tensors
+        if ctx.grads is None:
+            raise RuntimeError("the gradients of a fused training step were handed out already")
+        # Not kept: autograd may then make them the parameters' gradients without a copy.
+        grads, ctx.grads = ctx.grads, None
         if grad_loss != 1.0:
             grads = [None if grad is None else grad * grad_loss for grad in grads]
         return None, None, None, None, *grads

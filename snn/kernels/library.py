@@ -52,9 +52,9 @@ Readout = _struct(
 )
 Loss = _struct(
     "Loss",
-    pointers="labels sample_weight nll",
+    pointers="labels sample_weight nll spikes",
     doubles="spike_rate",
-    order="labels sample_weight nll spike_rate",
+    order="labels sample_weight nll spikes spike_rate",
 )
 
 

@@ -184,15 +184,23 @@ class Call:
             target.potential, target.current = self.pointer(potential), self.pointer(current)
             target.spikes = self.pointer(spikes)
 
-    def set_loss(self, labels: Tensor, sample_weight: Tensor, nll: Tensor, rate: float) -> None:
-        """Loss of the fused step: labels and weights ``[batch]``; ``nll``, float64, is written."""
+    def set_loss(self, labels: Tensor, sample_weight: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+        """The fused step's loss from labels and weights ``[batch]``.
+
+        Returns:
+            Each sample's part of the negative log-likelihood and its hidden spikes, float64
+            ``[batch]``, written when the call runs.
+        """
+        nll, spikes = torch.empty(2, self.spec.batch, dtype=torch.float64)
         self.loss = library.Loss(
             labels=self.pointer(labels),
             sample_weight=self.pointer(sample_weight.to(self.spec.dtype)),
             nll=self.pointer(nll),
+            spikes=self.pointer(spikes),
             spike_rate=rate,
         )
         self.problem.loss = ctypes.pointer(self.loss)
+        return nll, spikes
 
     def run(self, mode: int) -> None:
         """Call the kernels.

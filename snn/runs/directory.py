@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from snn.errors import RunError
 from snn.runs.files import read_json
@@ -33,6 +37,44 @@ class RunDirectory:
         self.last = self.checkpoints / "last.ckpt"
         self.best = self.checkpoints / "best.ckpt"
 
+    def check_usable(self) -> None:
+        """Whether the directory could be made and written to, without doing so.
+
+        Raises:
+            RunError: it could not.
+        """
+        existing = next(
+            p for p in (self.path.absolute(), *self.path.absolute().parents) if p.exists()
+        )
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            raise RunError(
+                f"{self.path}: cannot be used as a run directory, since {existing} is not a "
+                "folder that can be written to; choose another hydra.run.dir"
+            )
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Make the directory and keep other processes out of it.
+
+        Raises:
+            RunError: another process trains here, or the directory cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock", timeout=0)
+            lock.acquire()
+        except Timeout:
+            raise RunError(
+                f"{self.path}: another process is training here; wait for it, or choose another "
+                "hydra.run.dir"
+            ) from None
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be used as a run directory ({error})") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
     def checkpoint_for(self, ckpt_path: str | None, config: Mapping[str, Any]) -> Path | None:
         """The checkpoint to go on from, or None to start afresh.
 
@@ -46,17 +88,27 @@ class RunDirectory:
         if ckpt_path is None:
             self._refuse_to_overwrite()
             return None
-        if ckpt_path != "last":
-            if not Path(ckpt_path).is_file():
+        if ckpt_path == "last":
+            if not self.status.exists():
+                raise RunError(
+                    f"ckpt_path=last: {self.path} holds no run to go on with; "
+                    "name its directory with hydra.run.dir=..."
+                )
+            self._refuse_other_config(config)
+            if not self.last.exists():
+                return None
+            chosen = self.last
+        else:
+            chosen = Path(ckpt_path)
+            if not chosen.is_file():
                 raise RunError(f"ckpt_path={ckpt_path}: no such file")
-            return Path(ckpt_path)
-        if not self.status.exists():
-            raise RunError(
-                f"ckpt_path=last: {self.path} holds no run to go on with; "
-                "name its directory with hydra.run.dir=..."
-            )
-        self._refuse_other_config(config)
-        return self.last if self.last.exists() else None
+            origin = RunDirectory(chosen.resolve().parents[1])
+            if origin.path != self.path.resolve():
+                self._refuse_to_overwrite()
+            if origin.config.exists():
+                origin._refuse_other_config(config)
+        self.load_weights(chosen)
+        return chosen
 
     def _refuse_to_overwrite(self) -> None:
         kept = next((f for f in (self.result, self.last) if f.exists()), None)
@@ -67,6 +119,8 @@ class RunDirectory:
             )
 
     def _refuse_other_config(self, config: Mapping[str, Any]) -> None:
+        if not self.config.exists():
+            return  # stopped before it had written anything down
         changed = differences(read_json(self.config), config)
         old, new = changed.get(MAY_GROW, (0, 0))
         if new >= old:
@@ -78,9 +132,18 @@ class RunDirectory:
                 "give the same values, or choose another hydra.run.dir"
             )
 
-    def load_weights(self, path: Path) -> tuple[dict[str, torch.Tensor], int]:
-        """Weights of a checkpoint and the epoch after which they were saved, counted from 0."""
+    @staticmethod
+    def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], int]:
+        """Weights of a checkpoint and the epoch after which they were saved, counted from 0.
+
+        Raises:
+            RunError: the file is damaged or no checkpoint of a run.
+        """
         import torch  # here, because whoever only reads records must not wait for it
 
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        return checkpoint["state_dict"], checkpoint["epoch"]
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            return checkpoint["state_dict"], checkpoint["epoch"]
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+            raise RunError(f"{path}: damaged, or not a checkpoint of a run ({reason})") from None

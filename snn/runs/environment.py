@@ -39,6 +39,12 @@ def git_revision() -> str | None:
         ).stdout.strip()
 
     try:
+        # Installed inside of somebody else's repository, the package is not part of it.
+        if (
+            Path(git("rev-parse", "--show-toplevel"), "snn").resolve()
+            != Path(__file__).resolve().parents[1]
+        ):
+            return None
         revision = git("rev-parse", "HEAD")
         return revision + ("+" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.SubprocessError):

@@ -29,22 +29,34 @@ class Interrupted(BaseException):
         super().__init__(f"interrupted by {signal.Signals(signum).name}")
 
 
-def _raise(signum: int, frame: FrameType | None) -> None:
-    raise Interrupted(signum)
-
-
 @contextmanager
-def _raising_signals() -> Iterator[None]:
-    """Turn termination into an exception, so that the record is closed on the way out."""
+def _raising_signals() -> Iterator[list[int]]:
+    """Turn termination into an exception, so that the record is closed on the way out.
+
+    Yields:
+        The signals received so far: an exception may be lost or replaced on its way, this is not.
+    """
+    received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers
+        yield received  # only the main thread may set handlers
         return
-    previous = {s: signal.signal(s, _raise) for s in SIGNALS}
+
+    def note_and_raise(signum: int, frame: FrameType | None) -> None:
+        received.append(signum)
+        raise Interrupted(signum)
+
+    previous = {s: signal.signal(s, note_and_raise) for s in SIGNALS}
     try:
-        yield
+        yield received
     finally:
         for s, handler in previous.items():
             signal.signal(s, handler)
+
+
+def _ignore_signals() -> None:
+    if threading.current_thread() is threading.main_thread():
+        for s in SIGNALS:
+            signal.signal(s, signal.SIG_IGN)
 
 
 def now() -> str:
@@ -74,24 +86,28 @@ def recorded(path: Path, facts: Mapping[str, Any]) -> Iterator[None]:
         **facts,
     }
     write_json(path, status)
-    try:
-        with _raising_signals():
-            yield
-    except BaseException as error:
-        status["state"] = "failed"
-        status["error"] = {
-            "type": type(error).__name__,
-            "message": str(error),
-            "traceback": "".join(traceback.format_exception(error)),
-        }
-        raise
-    else:
-        status["state"] = "completed"
-    finally:
-        status["end"] = now()
+    with _raising_signals() as received:
         try:
-            write_json(path, status)
-        except SnnError:
-            # The first error says why; a second one about the record must not hide it.
-            if status["error"] is None:
-                raise
+            yield
+            status["state"] = "completed"
+        except BaseException as error:
+            status["state"] = "failed"
+            status["error"] = {
+                "type": type(error).__name__,
+                "message": str(error),
+                "traceback": "".join(traceback.format_exception(error)),
+            }
+            if received and not isinstance(error, Interrupted):
+                stop = Interrupted(received[0])
+                status["error"] |= {"type": "Interrupted", "message": str(stop)}
+                raise stop from error
+            raise
+        finally:
+            _ignore_signals()  # the last word must be written whole
+            status["end"] = now()
+            try:
+                write_json(path, status)
+            except SnnError:
+                # The first error says why; a second one about the record must not hide it.
+                if status["error"] is None:
+                    raise

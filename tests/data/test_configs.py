@@ -3,7 +3,6 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from snn.encoding import TTFS, LinearLatency, Rate
 from tests.data.files import write_fashion_mnist, write_shd, write_tbl
@@ -11,13 +10,10 @@ from tests.data.files import write_fashion_mnist, write_shd, write_tbl
 CONF = Path(__file__).parents[2] / "conf"
 
 
-def make(*overrides):
-    with initialize_config_dir(str(CONF / "data"), version_base="1.3"):
-        name, *overrides = overrides
-        config = compose(name, overrides=overrides)
-    # Composed alone, the group has no top level above it to take the seed from.
-    root = OmegaConf.create({"seed": 7, "data": config})
-    return instantiate(root.data)
+def make(name, *overrides):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", [f"data={name}", "seed=7", *overrides])
+    return instantiate(config.data)
 
 
 @pytest.mark.parametrize("name", ["randman", "fashion_mnist", "shd", "tbl"])
@@ -28,7 +24,7 @@ def test_each_data_set_from_its_config(name, root, tmp_path, monkeypatch):
     write_shd(root)
     write_tbl(root)
     before = sorted(root.rglob("*"))
-    data = make(name, "download=false")
+    data = make(name, "data.download=false")
     assert data.seed == 7
     data.setup()
     assert data.summary["train_samples"] > 0
@@ -40,9 +36,9 @@ def test_each_data_set_from_its_config(name, root, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("override", "encoder"),
     [
-        ("encoder=ttfs", TTFS()),
-        ("encoder=linear_latency", LinearLatency()),
-        ("encoder=rate", Rate(0.05)),
+        ("data/encoder=ttfs", TTFS()),
+        ("data/encoder=linear_latency", LinearLatency()),
+        ("data/encoder=rate", Rate(0.05)),
     ],
 )
 def test_encoders(override, encoder):

@@ -80,7 +80,7 @@ def test_the_error_tells_all_that_is_needed(server, tmp_path):
     text = str(error.value)
     for part in (
         f"SET/file.gz (14 B, {files[0].checksum})",
-        f"looked for: {tmp_path / 'SET/file.gz'} or SET/file",
+        f"looked for: {tmp_path / 'SET/file.gz'} or {tmp_path / 'SET/file'}",
         "SET/other (3 MB",
         f"{address}/bad",
         "http://127.0.0.1:9/x",

@@ -196,6 +196,7 @@ def test_missing_files(places, root):
     with pytest.raises(DataError, match=r"wanted: SHD/shd_train\.h5\.gz") as error:
         SHD(**places).setup()
     assert "md5:d47c9825dee33347913e8ce0f2be08b0" in str(error.value)
+    assert "wanted: SHD/shd_test.h5.gz" in str(error.value)
 
 
 def test_validation_by_speaker(places, root):

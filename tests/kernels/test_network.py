@@ -9,6 +9,7 @@ from snn import kernels
 from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
 from snn.functional import LIFDynamics
+from snn.fused import fused_step
 from snn.kernels import library, ops
 from snn.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
 from snn.losses import ClassificationLoss, SpikeRegularizer
@@ -49,7 +50,7 @@ def outcome(network, x, loss=None, regularizer=None, fused=False):
     torch.manual_seed(7)
     network.zero_grad()
     if fused:
-        step = network.training_step(x, LABELS, loss, regularizer)
+        step = fused_step(network, x, LABELS, loss, regularizer)
         total, counts = step.loss, step.spike_counts
     else:
         output = network(x)
@@ -104,8 +105,12 @@ def test_the_fused_step_agrees(analog, reduction):
     ],
 )
 def test_what_cannot_be_fused_is_left_to_the_general_path(network, loss, regularizer):
-    step = make(**network).training_step(
-        batch(), LABELS, ClassificationLoss(**loss), SpikeRegularizer(**regularizer)
+    step = fused_step(
+        make(**network),
+        batch(),
+        LABELS,
+        ClassificationLoss(**loss),
+        SpikeRegularizer(**regularizer),
     )
     assert step is None
 
@@ -113,7 +118,7 @@ def test_what_cannot_be_fused_is_left_to_the_general_path(network, loss, regular
 @built
 def test_no_fused_step_without_gradients():
     with torch.no_grad():
-        step = make().training_step(batch(), LABELS, ClassificationLoss(), SpikeRegularizer())
+        step = fused_step(make(), batch(), LABELS, ClassificationLoss(), SpikeRegularizer())
     assert step is None
 
 
@@ -244,7 +249,7 @@ def test_indices_out_of_range_are_refused():
     with pytest.raises(ValueError, match="24 inputs"):
         network(EventStore(events.store.indptr, events.store.units, 40, 24))
     with pytest.raises(IndexError, match="labels"):
-        network.training_step(events, LABELS + 1, ClassificationLoss(), SpikeRegularizer())
+        fused_step(network, events, LABELS + 1, ClassificationLoss(), SpikeRegularizer())
 
 
 @built

@@ -71,6 +71,7 @@ struct Loss {
   const int64_t* labels;      // [batch]
   const void* sample_weight;  // [batch]: class weight over the sum of class weights
   double* nll;                // [batch]: weighted contributions
+  double* spikes;             // [batch]: hidden spikes of each sample
   double spike_rate;          // gradient of the penalty with respect to each count
 };
 

@@ -91,6 +91,7 @@ void lif_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, SampleTr
   T* last = scratch.spare.need(s.own);
   int32_t* index = scratch.index.need(s.units + kSpareIndices);
   T* value = scratch.value.need(s.units);
+  int64_t total = 0;
   for (int64_t j = 0; j < s.own; ++j) trace.potential[j] = j < s.units ? s.initial : T(0);
 
   for (int64_t t = 0; t < plan.steps; ++t) {
@@ -116,6 +117,7 @@ void lif_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, SampleTr
     std::swap(now, before);
     const int64_t fired = set_bits(spikes, s.words, index);
     count_spikes<T>(s, b, t, plan.steps, index, fired);
+    total += fired;
     const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
     add_rows<T, true>(now, s.out, s.width, sent.index, sent.value, sent.count, s.width);
     std::memcpy(down + t * s.down_own, now + s.recurrent, sizeof(T) * s.down_own);
@@ -128,6 +130,7 @@ void lif_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, SampleTr
                   events->value ? events->value + first : nullptr, count, s.own);
     }
   }
+  if (plan.problem->loss) plan.problem->loss->spikes[b] += static_cast<double>(total);
 }
 
 }  // namespace snn

@@ -72,6 +72,7 @@ bool forward_block(const Plan<T>& plan, Block<T> block, bool fused, Worker<T>& w
       events = events_of<T>(p.input, b, plan.steps, scratch.events);
       if (!in_range(p.input, events, plan.steps)) return false;
     }
+    if (p.loss) p.loss->spikes[b] = 0;
     T* drive = nullptr;
     for (int64_t s = 0; s < p.nb_stages; ++s) {
       const StagePlan<T>& stage = plan.stages[s];
