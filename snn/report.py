@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,17 +32,30 @@ def result_table(result: Mapping[str, Any]) -> Table:
     return table
 
 
+def _shown(path: Path) -> str:
+    """A path as one would type it from here."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def _program(name: str) -> str:
+    """A program of this environment as one would type it, whether it is activated or not."""
+    found = shutil.which(name)
+    ours = Path(sys.executable).parent
+    if found is not None and Path(found).parent == ours:
+        return name
+    return _shown(ours / name)
+
+
 def print_result(result: Mapping[str, Any], run_dir: Path, console: Console | None = None) -> None:
     """The table, and the commands to go on with."""
     console = console or Console()
     console.print(result_table(result))
-    here = Path.cwd()
-    shown = run_dir.relative_to(here) if run_dir.is_relative_to(here) else run_dir
-    directory = shlex.quote(str(shown))
+    directory, python = _shown(run_dir), _program("python")
     for label, command in (
         ("Record", f"{directory}/result.json"),
-        ("Look at it", f"tensorboard --logdir {directory}"),
-        ("Other data", "python train.py experiment=fashion_mnist   (or shd, tbl)"),
-        ("A small grid", "python train.py -m model.nb_hidden=50,100 model.scale=10,100"),
+        ("Look at it", f"{_program('tensorboard')} --logdir {directory}"),
+        ("Other data", f"{python} train.py experiment=fashion_mnist   (or shd, tbl)"),
+        ("A small grid", f"{python} train.py -m model.nb_hidden=50,100 model.scale=10,100"),
     ):
         console.print(f"{label + ':':<14}{command}", soft_wrap=True, highlight=False)
