@@ -6,14 +6,16 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from filelock import FileLock, Timeout
 
 from snn.errors import RunError
 from snn.runs.files import read_json
 from snn.runs.identity import differences
+
+if TYPE_CHECKING:
+    import torch
 
 # Training a run for longer is the same run.
 MAY_GROW = "trainer.max_epochs"
@@ -137,6 +139,8 @@ class RunDirectory:
         Raises:
             RunError: the file is damaged or no checkpoint of a run.
         """
+        import torch  # here, because whoever only reads records must not wait for it
+
         try:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
             return checkpoint["state_dict"], checkpoint["epoch"]

@@ -1,0 +1,137 @@
+"""Which configuration keys a set of runs varies, and which only follow from those."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from snn.analysis.records import Run
+from snn.analysis.values import ABSENT, label, number, ordered, shown
+from snn.runs.identity import NOT_TASK
+
+SEED = "seed"
+# More values than this are a search, not a grid: shown as scatter, not value by value.
+MOST_LEVELS = 12
+TITLES = {
+    "model.nb_hidden": "hidden neurons",
+    "data.nb_steps": "time steps",
+    "model.scale": "surrogate scale",
+    "model.regularizer": "regulariser rate",
+    "model.tau_mem": "tau_mem (ms)",
+    "model.tau_syn": "tau_syn (ms)",
+    "optimizer.lr": "learning rate",
+    "trainer.max_epochs": "epochs",
+    "data.batch_size": "batch size (samples)",
+}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One varied key.
+
+    Attributes:
+        key: dotted configuration key, or a group's name such as ``optimizer``.
+        levels: its values as labels, in order.
+        short: the key's last part, or all of it where two axes would share that.
+    """
+
+    key: str
+    levels: tuple[str, ...]
+    short: str
+
+    @property
+    def title(self) -> str:
+        """For a figure: what the key means, with its unit."""
+        return TITLES.get(self.key, self.short)
+
+    @property
+    def shown(self) -> list[str]:
+        """The levels for reading."""
+        return [shown(level) for level in self.levels]
+
+    @property
+    def numbers(self) -> list[float] | None:
+        """The values as numbers, or None if one is not."""
+        numbers = [number(level) for level in self.levels]
+        return None if None in numbers else numbers
+
+    @property
+    def is_search(self) -> bool:
+        """Whether there are too many values to show one by one."""
+        return len(self.levels) > MOST_LEVELS
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axes of a set of runs.
+
+    Attributes:
+        axes: the varied keys, those of the command line first and in its order.
+        values: ``{axis key: label of each run}``.
+        following: keys that vary only because an axis does.
+        common: ``{key: text}`` of the overrides that all runs share.
+    """
+
+    axes: tuple[Axis, ...]
+    values: Mapping[str, Sequence[str]]
+    following: tuple[str, ...]
+    common: Mapping[str, str]
+
+
+def find_axes(runs: Sequence[Run]) -> Axes:
+    """The keys that vary over runs; the seed and what follows from it are repeats, not an axis."""
+    keys = list(dict.fromkeys(key for run in runs for key in run.config))
+    columns = {
+        key: [label(run.config[key]) if key in run.config else ABSENT for run in runs]
+        for key in keys
+    }
+    varying = {key for key, column in columns.items() if len(set(column)) > 1}
+    overridden = list(dict.fromkeys(key for run in runs for key in run.overrides))
+    chosen: dict[str, Sequence[str]] = {}
+    for key in overridden:
+        if key in varying and key != SEED:
+            chosen[key] = columns[key]
+        elif key not in columns and _is_varied_group(key, runs, varying):
+            chosen[key] = [run.overrides[key] for run in runs]
+    following = []
+    seeds = columns.get(SEED, [""] * len(runs))
+    # Targets last: of two keys that change together, the readable one names the axis.
+    for key in sorted(varying - chosen.keys() - {SEED}, key=lambda k: ("_target_" in k, k)):
+        if _follows(columns[key], [seeds]):
+            continue  # data.seed and its like
+        if _follows(columns[key], [seeds, *chosen.values()]):
+            following.append(key)
+        else:
+            chosen[key] = columns[key]
+    names = [key.rsplit(".", 1)[-1] for key in chosen]
+    axes = tuple(
+        Axis(key, tuple(ordered(column)), name if names.count(name) == 1 else key)
+        for name, (key, column) in zip(names, chosen.items(), strict=True)
+    )
+    common = {
+        key: runs[0].overrides[key]
+        for key in overridden
+        if key not in chosen
+        and key != SEED
+        and len({run.overrides.get(key, ABSENT) for run in runs}) == 1
+    }
+    return Axes(axes, chosen, tuple(following), common)
+
+
+def _is_varied_group(key: str, runs: Sequence[Run], varying: set[str]) -> bool:
+    """Whether a group's choice was given for every run, varies, and matters to the result."""
+    if key in NOT_TASK or any(key not in run.overrides for run in runs):
+        return False
+    if len({run.overrides[key] for run in runs}) == 1:
+        return False
+    prefix = key.replace("/", ".") + "."
+    return any(name.startswith(prefix) for name in varying)
+
+
+def _follows(column: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Whether a column is a function of the others."""
+    seen: dict[tuple[str, ...], str] = {}
+    return all(
+        seen.setdefault(given, value) == value
+        for given, value in zip(zip(*others, strict=True), column, strict=True)
+    )

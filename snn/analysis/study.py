@@ -1,0 +1,207 @@
+"""The completed runs of one data set as a table of runs and a table of points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+
+import numpy as np
+import pandas as pd
+
+from snn.analysis.axes import Axes, Axis, find_axes
+from snn.analysis.metric import Metric, choose_metric
+from snn.analysis.records import Records, Run
+
+# What is shown of each run, beside the metric it is ranked by.
+QUANTITIES = ("train", "val", "test", "seconds", "spikes")
+
+
+@dataclass
+class Study:
+    """All that the summary of one data set starts from.
+
+    Attributes:
+        data: name of the data set.
+        runs: completed runs, each task once.
+        axes: the varied keys.
+        metric: the number to rank by.
+        weights: the weights whose accuracies are shown: ``best`` or ``final``.
+        frame: a row per run: a column per axis with the position of its value among the axis's
+            levels, ``metric`` (larger is better, whatever its sign was: see ``value``), ``value``,
+            and :data:`QUANTITIES` (accuracies 0..1, seconds of training, hidden spikes per sample).
+        points: the same per point of the grid, averaged over seeds, best first; with ``n`` runs,
+            and ``<quantity>_sd``, the standard deviation over seeds (n - 1).
+        notes: what a reader should know before believing the rest.
+    """
+
+    data: str
+    runs: list[Run]
+    axes: Axes
+    metric: Metric
+    weights: str
+    frame: pd.DataFrame
+    points: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def keys(self) -> list[str]:
+        return [axis.key for axis in self.axes.axes]
+
+    def levels(self, point: pd.Series) -> list[str]:
+        """The axes' values, for reading, of a row of ``frame`` or ``points``."""
+        return [axis.shown[int(point[axis.key])] for axis in self.axes.axes]
+
+    def describe(self, point: pd.Series) -> str:
+        """The same in one line: ``nb_hidden=100, scale=10``."""
+        named = zip(self.axes.axes, self.levels(point), strict=True)
+        return ", ".join(f"{axis.short}={level}" for axis, level in named) or "the only point"
+
+    def axis(self, key: str) -> Axis:
+        return next(axis for axis in self.axes.axes if axis.key == key)
+
+    @property
+    def has_repeats(self) -> bool:
+        return bool((self.points["n"] > 1).any())
+
+    @property
+    def is_full_factorial(self) -> bool:
+        """Whether every combination of few levels has the same number of runs with a metric."""
+        ranked = self.frame.dropna(subset="metric")
+        cells = int(np.prod([len(axis.levels) for axis in self.axes.axes]))
+        if not self.keys or ranked.empty or any(axis.is_search for axis in self.axes.axes):
+            return False
+        counts = ranked.groupby(self.keys).size()
+        return len(counts) == cells and counts.nunique() == 1
+
+    def samples(self, split: str) -> int | None:
+        """Number of samples of a split, if all runs had the same."""
+        counts = {run.result.get(f"data.{split}_samples") for run in self.runs}
+        count = counts.pop() if len(counts) == 1 else None
+        return count if isinstance(count, int) and count > 0 else None
+
+    @property
+    def chance(self) -> float | None:
+        """Accuracy of guessing among equally frequent classes."""
+        classes = {run.result.get("data.nb_classes") for run in self.runs}
+        count = classes.pop() if len(classes) == 1 else None
+        return 1.0 / count if isinstance(count, int) and count > 0 else None
+
+
+def studies(records: Records, asked: str | None) -> list[Study]:
+    """One study per data set, in alphabetical order."""
+    completed = records.of_state("completed")
+    names = sorted({run.data for run in completed})
+    return [make_study(n, [run for run in completed if run.data == n], asked) for n in names]
+
+
+def make_study(data: str, runs: Sequence[Run], asked: str | None = None) -> Study:
+    """Put the completed runs of one data set in order."""
+    kept, notes = _distinct(runs)
+    metric = choose_metric(asked, kept)
+    weights = metric.weights or _weights(kept)
+    axes = find_axes(kept)
+    frame = _frame(kept, axes, metric, weights)
+    study = Study(data, kept, axes, metric, weights, frame, _points(frame, axes), notes)
+    study.notes += _warnings(study)
+    return study
+
+
+def _distinct(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """Each task once: of several records of one, the latest; and a note that says so."""
+    latest: dict[str, Run] = {}
+    doubles = []
+    for run in runs:
+        key = str(run.result.get("config_hash") or run.name)
+        other = latest.get(key)
+        if other is None:
+            latest[key] = run
+            continue
+        older, newer = sorted((other, run), key=lambda r: str(r.result.get("end")))
+        latest[key] = newer
+        doubles.append(older.name)
+    if not doubles:
+        return list(latest.values()), []
+    some = ", ".join(doubles[:5]) + (", ..." if len(doubles) > 5 else "")
+    return list(latest.values()), [
+        f"{len(doubles)} records are of a task that another, later record holds as well; "
+        f"they are left out: {some}."
+    ]
+
+
+def _weights(runs: Sequence[Run]) -> str:
+    having = sum(run.result.get("metrics.best.val.accuracy") is not None for run in runs)
+    return "best" if 2 * having >= len(runs) and having else "final"
+
+
+def _number(value: object) -> float:
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if usable and isfinite(value) else np.nan
+
+
+def spikes(run: Run, weights: str) -> float:
+    """Spikes of all hidden layers per test sample."""
+    prefix, end = f"metrics.{weights}.test.hidden", "/spikes_per_sample"
+    found = [v for k, v in run.result.items() if k.startswith(prefix) and k.endswith(end)]
+    return float(np.sum([_number(v) for v in found])) if found else np.nan
+
+
+def _frame(runs: Sequence[Run], axes: Axes, metric: Metric, weights: str) -> pd.DataFrame:
+    columns: dict[str, list] = {
+        axis.key: [axis.levels.index(value) for value in axes.values[axis.key]]
+        for axis in axes.axes
+    }
+    columns["value"] = [_number(run.result.get(metric.key)) for run in runs]
+    for split in ("train", "val", "test"):
+        key = f"metrics.{weights}.{split}.accuracy"
+        columns[split] = [_number(run.result.get(key)) for run in runs]
+    columns["seconds"] = [_number(run.result.get("fit_seconds")) for run in runs]
+    columns["spikes"] = [spikes(run, weights) for run in runs]
+    frame = pd.DataFrame(columns)
+    frame["metric"] = frame["value"] if metric.higher_is_better else -frame["value"]
+    frame["seed"] = [str(run.result.get("seed")) for run in runs]
+    return frame
+
+
+def _points(frame: pd.DataFrame, axes: Axes) -> pd.DataFrame:
+    keys = [axis.key for axis in axes.axes]
+    measured = ["metric", "value", *QUANTITIES]
+    grouped = frame.groupby(keys, sort=True) if keys else frame.groupby(lambda _: 0)
+    points = grouped[measured].mean()
+    points["n"] = grouped["metric"].count()
+    for name in measured:
+        points[f"{name}_sd"] = grouped[name].std()
+    # Ties go to the quicker run, then to the order of the grid: the same file gives the same list.
+    points = points.reset_index(drop=not keys)
+    return points.sort_values(
+        ["metric", "seconds"], ascending=[False, True], na_position="last", kind="stable"
+    ).reset_index(drop=True)
+
+
+def _warnings(study: Study) -> list[str]:
+    notes = []
+    metric, missing = study.metric, int(study.frame["metric"].isna().sum())
+    if metric.split == "train":
+        notes.append(
+            "No validation part: points are ranked by training accuracy, as the thesis did. That "
+            "favours over-fitting; data.val_fraction=0.1 would hold a part back to choose by."
+        )
+    elif metric.split in ("test", "test_unheard"):
+        notes.append(
+            "Ranked on test data, as asked: the best test accuracy of many points is too "
+            "high an estimate for new data."
+        )
+    if missing:
+        notes.append(
+            f"{missing} of {len(study.frame)} completed runs have no {metric.title} (not finite, "
+            "or no such part); they are listed, not ranked."
+        )
+    devices = sorted({str(run.result.get("device")) for run in study.runs})
+    if len(devices) > 1:
+        notes.append(f"Run times are of different devices: {', '.join(devices)}.")
+    if study.axes.following:
+        notes.append(
+            "These keys vary as well, but only together with the axes: "
+            f"{', '.join(study.axes.following)}."
+        )
+    return notes
