@@ -5,8 +5,8 @@
 
 All contenders run in one process, a step each in turn, so that a disturbance meets them alike.
 Norse, snnTorch and SpikingJelly take part where they are installed; install them without their
-dependencies (``pip install --no-deps norse nir nirtorch snntorch spikingjelly``), so that they do
-not replace PyTorch.
+dependencies, so that they do not replace PyTorch:
+``pip install --no-deps norse nir nirtorch snntorch spikingjelly loguru``.
 """
 
 from __future__ import annotations
