@@ -91,12 +91,11 @@ class Blueprint:
     loggers: list[partial]
 
 
-def draft(config: Mapping[str, Any], *, here: bool = True) -> Blueprint:
+def draft(config: Mapping[str, Any]) -> Blueprint:
     """The cheap objects of a configuration: what they refuse is known before any data are loaded.
 
     Args:
         config: plain containers.
-        here: the run will be on this machine, so that its devices must exist here.
 
     Raises:
         SnnError: one of them refuses its parameters.
@@ -109,7 +108,7 @@ def draft(config: Mapping[str, Any], *, here: bool = True) -> Blueprint:
         monitor = getattr(callback, "monitor", None)
         if monitor is not None and not re.fullmatch(MONITORED, monitor):
             raise ConfigError(f"callbacks.{name}.monitor", monitor, "such as val/accuracy")
-    plan = Blueprint(
+    return Blueprint(
         datamodule=datamodule,
         make_model=make(config["model"]),
         optimizer=make(config["optimizer"]),
@@ -117,20 +116,27 @@ def draft(config: Mapping[str, Any], *, here: bool = True) -> Blueprint:
         callbacks=callbacks,
         loggers=[make(node) for node in (config.get("logger") or {}).values() if node],
     )
-    _rehearse(plan)
-    elsewhere = {} if here else {"accelerator": "cpu", "devices": 1}
-    make({**config["trainer"], **elsewhere}, logger=False, enable_checkpointing=False)
-    return plan
 
 
-def _rehearse(plan: Blueprint) -> None:
-    """Try optimizer and scheduler on a parameter of no consequence."""
+def rehearse(config: Mapping[str, Any], *, here: bool) -> None:
+    """Make once what a run makes only after its data are loaded, or in the midst of training.
+
+    Args:
+        config: plain containers.
+        here: the run will be on this machine, so that its devices must exist here.
+
+    Raises:
+        SnnError: some object refuses its parameters.
+    """
+    plan = draft(config)
     try:
         optimizer = plan.optimizer([torch.nn.Parameter(torch.zeros(1))])
         if plan.scheduler is not None:
             plan.scheduler(optimizer)
     except REFUSALS as error:
         raise SnnError(f"optimizer or scheduler: {error}") from None
+    elsewhere = {} if here else {"accelerator": "cpu", "devices": 1}
+    make({**config["trainer"], **elsewhere}, logger=False, enable_checkpointing=False)
 
 
 def build(

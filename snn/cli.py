@@ -22,7 +22,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from snn.build import draft
+from snn.build import rehearse
 from snn.errors import ConfigError, DataError, SnnError
 from snn.runs.directory import RunDirectory
 from snn.runs.identity import flatten
@@ -88,14 +88,15 @@ def preflight(arguments: Sequence[str], config_dir: Path, config_name: str) -> N
     if asks_for_text or args.shell_completion or elsewhere:
         return  # Hydra answers, or reads other files, which are checked when the run starts
     multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
+    composer = _Composer(config_dir, config_name)
     with initialize_config_dir(str(config_dir), version_base="1.3", job_name="train"):
         if not multirun:
-            _check_run(_Composer(config_dir, config_name), args.overrides)
+            _check_run(composer, args.overrides)
             return
         points = _expand(args.overrides)
         for number, overrides in enumerate(points):
             try:
-                _check_point(_Composer(config_dir, config_name), overrides, here=False)
+                _check_point(composer, overrides, here=False)
             except SnnError as error:
                 if len(points) == 1:
                     raise
@@ -115,7 +116,7 @@ def _check_point(composer: _Composer, overrides: Sequence[str], *, here: bool) -
     config = resolved(composer.compose(overrides))
     try:
         check(config)
-        draft(config, here=here)
+        rehearse(config, here=here)
     except ConfigError as error:
         raise composer.with_choices(error) from None
     return config
@@ -148,8 +149,8 @@ class _Composer:
         except MissingConfigException as error:
             group, _, choice = (error.missing_cfg_file or "").rpartition("/")
             if not error.options:
-                group, choice = group or "defaults", choice
-                raise ConfigError(group, choice, "the name of a file in conf/") from None
+                allowed = "the name of a file in conf/"
+                raise ConfigError(group or "defaults", choice, allowed) from None
             raise ConfigError(group, choice, f"one of {', '.join(error.options)}") from None
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise self._unknown(overrides) or SnnError(_first_line(error)) from None

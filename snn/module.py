@@ -95,13 +95,12 @@ class SpikingClassifier(pl.LightningModule):
         self.step(batch, self.trainer.datamodule.test_splits[dataloader_idx])
 
     def collect(self, splits: tuple[str, ...]) -> dict[str, float]:
-        """Values of these splits since they were last collected."""
-        values = {}
-        for split in splits:
-            metrics = self.metrics_of(split)
-            values |= {f"{split}/{name}": v.item() for name, v in metrics.compute().items()}
-            metrics.reset()
-        return values
+        """Values of these splits since the epoch began."""
+        return {
+            f"{split}/{name}": value.item()
+            for split in splits
+            for name, value in self.metrics_of(split).compute().items()
+        }
 
     def publish(self, values: dict[str, float]) -> None:
         """Log values against the epoch, which runs of different batch sizes have in common."""
