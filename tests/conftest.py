@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.training import SMALL, run
+
 
 @pytest.fixture(autouse=True)
 def _fixed_seed() -> None:
@@ -21,3 +23,11 @@ def real_data() -> Path:
     if not root or not Path(root).is_dir():
         pytest.skip("SNN_DATA names no folder with real data")
     return Path(root)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that others look at."""
+    directory = tmp_path_factory.mktemp("finished")
+    run(directory, *SMALL)
+    return directory

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from hydra.utils import get_object
 
 from snn.cli import preflight
 from snn.errors import SnnError
+from tests.training import command
 
 ROOT = Path(__file__).resolve().parents[1]
 CONF = ROOT / "conf"
@@ -145,17 +143,6 @@ def test_values_that_do_not_fit_together() -> None:
 def test_a_wrong_point_of_a_multirun_is_named() -> None:
     message = refusal("-m", "model.nb_hidden=10,0,20", "seed=1,2")
     assert message.startswith("point 2 of 6 (model.nb_hidden=0 seed=1): model.nb_hidden=0")
-
-
-def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "train.py", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 def test_the_command_ends_with_code_2_and_without_a_traceback() -> None:

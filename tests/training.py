@@ -32,6 +32,17 @@ SMALL = (
     "trainer.accelerator=cpu",
 )
 
+# What two runs of the same command may differ in.
+TIMES = {"start", "end", "fit_seconds", "epoch_seconds", "samples_per_second"}
+
+
+def timeless(result: dict) -> dict:
+    return {
+        key: value
+        for key, value in result.items()
+        if key not in TIMES and not key.startswith("peak_memory_mib.")
+    }
+
 
 def config_of(*overrides: str) -> dict[str, Any]:
     """A checked configuration, as the command line would make it."""

@@ -1,0 +1,96 @@
+"""Runs that go on: after an end, after an interruption, and not where work would be lost."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from snn.errors import RunError
+from snn.runs import read_json
+from tests.training import ROOT, SMALL, command, run, same_weights, timeless
+
+WITH_RANDOMNESS = ("model.dropout=0.2", "model.dropout_mask=step", "optimizer=adamax")
+
+
+def test_a_longer_run_goes_on_where_the_shorter_ended(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    run(whole, *SMALL, *WITH_RANDOMNESS, "trainer.max_epochs=4")
+    run(parts, *SMALL, *WITH_RANDOMNESS, "trainer.max_epochs=2")
+    result = run(parts, *SMALL, *WITH_RANDOMNESS, "trainer.max_epochs=4", "ckpt_path=last")
+    assert same_weights(whole, parts)
+    assert timeless(result).keys() == timeless(read_json(whole / "result.json")).keys()
+    for key, value in read_json(whole / "result.json").items():
+        if key.startswith("metrics.") or key in ("epochs", "best_epoch"):
+            assert result[key] == value, key
+    with (parts / "metrics.csv").open(newline="") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2", "3"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path, signum: signal.Signals) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    task = [*SMALL, *WITH_RANDOMNESS, "scheduler=cosine", "trainer.max_epochs=15"]
+    assert command(*task, f"hydra.run.dir={whole}").returncode == 0
+
+    process = subprocess.Popen(
+        [sys.executable, "train.py", *task, f"hydra.run.dir={parts}"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    last = parts / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 120
+    while not last.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)  # some epochs further
+    process.send_signal(signum)
+    process.communicate(timeout=120)
+    assert not (parts / "result.json").exists()
+    if signum == signal.SIGTERM:
+        assert process.returncode == 128 + signal.SIGTERM
+        assert read_json(parts / "status.json")["state"] == "failed"
+        assert "SIGTERM" in read_json(parts / "status.json")["error"]["message"]
+
+    assert "already holds a run" in command(*task, f"hydra.run.dir={parts}").stderr
+    resumed = command(*task, f"hydra.run.dir={parts}", "ckpt_path=last")
+    assert resumed.returncode == 0, resumed.stderr
+    assert same_weights(whole, parts)
+    a, b = read_json(whole / "result.json"), read_json(parts / "result.json")
+    assert a["epochs"] == b["epochs"] == 15
+    metrics = [key for key in a if key.startswith("metrics.")]
+    assert {k: a[k] for k in metrics} == {k: b[k] for k in metrics}
+
+
+def test_going_on_with_another_configuration_is_refused(finished: Path) -> None:
+    with pytest.raises(RunError, match=r"seed: 1 -> 2"):
+        run(finished, *SMALL, "seed=2", "ckpt_path=last")
+    assert read_json(finished / "status.json")["state"] == "completed"
+
+
+def test_a_refused_command_leaves_a_finished_run_alone(tmp_path: Path) -> None:
+    first = command(*SMALL, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}")
+    assert first.returncode == 0, first.stderr
+    before = {f: f.read_bytes() for f in sorted(tmp_path.rglob("*")) if f.is_file()}
+    refused = command(*SMALL, "trainer.max_epochs=2", f"hydra.run.dir={tmp_path}")
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert {f: f.read_bytes() for f in sorted(tmp_path.rglob("*")) if f.is_file()} == before
+
+
+def test_going_on_with_a_finished_run_changes_nothing(finished: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(finished, tmp_path / "copy")
+    before = read_json(copy / "result.json")
+    run(copy, *SMALL, "ckpt_path=last")
+    again = read_json(copy / "result.json")
+    command_line = {"overrides": None, "config": None}
+    assert timeless(again) | command_line == timeless(before) | command_line
+    assert again["samples_per_second"] == before["samples_per_second"]
