@@ -17,7 +17,7 @@ from snn.errors import SnnError
 
 EPILOG = """\
 examples:
-  python sweep_summary.py outputs/sweeps/randman/2026-11-20_12-00-00
+  python sweep_summary.py outputs/sweeps/randman
   python sweep_summary.py outputs/sweeps/tbl --metric final.val.loss
   python sweep_summary.py outputs/sweeps/tbl --watch
 
@@ -55,7 +55,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     watch.add_argument(
         "--total",
         type=int,
-        help="number of points, where it cannot be read from DIR/multirun.yaml",
+        help="number of points, where no DIR/sweep.json tells",
     )
     watch.add_argument(
         "--interval", type=float, default=5.0, help="seconds between looks (default: 5)"

@@ -24,7 +24,10 @@ RATE = 1e-6
 
 
 def _train(parameters, loss: Callable[[], Tensor]) -> Step:
-    optimizer = torch.optim.Adam(parameters, lr=1e-5)  # small: the firing rate shall not drift
+    parameters = list(parameters)
+    on_gpu = {"fused": True, "capturable": True} if parameters[0].is_cuda else {}
+    # small: the firing rate shall not drift
+    optimizer = torch.optim.Adam(parameters, lr=1e-5, **on_gpu)
 
     def step() -> Tensor:
         optimizer.zero_grad()
@@ -78,7 +81,7 @@ def _encode(network: SpikingNetwork, x: Tensor, unbind: bool) -> Tensor:
     """SpyTorch's encoder of analog signals."""
     e, beta = network.encoder, network.encoder.beta()
     currents = _slices(e.gain * (x.tile(1, 1, e.nb_units // x.shape[2]) + e.bias), unbind)
-    potential = previous = torch.zeros(len(x), e.nb_units)
+    potential = previous = x.new_zeros(len(x), e.nb_units)
     encoded = []
     for t in range(x.shape[1]):
         z = spike(potential - 1.0)
@@ -95,7 +98,7 @@ def _loop(network: SpikingNetwork, x: Tensor, unbind: bool) -> tuple[Tensor, Ten
     if network.encoder is not None:
         x = _encode(network, x, unbind)
     drive = _slices(torch.einsum("abc,cd->abd", x, layer.weight), unbind)
-    synapse = membrane = out = torch.zeros(len(x), layer.nb_units)
+    synapse = membrane = out = x.new_zeros(len(x), layer.nb_units)
     spikes = []
     for t in range(x.shape[1]):
         h = drive(t) + torch.einsum("ab,bc->ac", out, layer.recurrent_weight)
@@ -105,7 +108,7 @@ def _loop(network: SpikingNetwork, x: Tensor, unbind: bool) -> tuple[Tensor, Ten
         synapse = alpha * synapse + h
     spikes = torch.stack(spikes, 1)
     drive = _slices(torch.einsum("abc,cd->abd", spikes, readout.weight), unbind)
-    flt = out = torch.zeros(len(x), readout.weight.shape[1])
+    flt = out = x.new_zeros(len(x), readout.weight.shape[1])
     trace = [out]
     for t in range(x.shape[1]):
         out = beta * out + flt
@@ -150,6 +153,7 @@ class _Around(nn.Module):
         super().__init__()
         self.layer, self.parts = layer, nn.ModuleList(parts)
         self.readout = nn.Linear(problem.workload.hidden, problem.workload.classes, bias=False)
+        self.to(problem.labels.device)
 
     def loss(self, x: Tensor, labels: Tensor) -> Tensor:
         """From a time-major input."""

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.machine import Quiet, description
 from snn.build import Parts, build
 from snn.fused import fused_step
+from snn.logs import quiet_libraries
 from snn.runs import RunDirectory, read_json
 
 
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="directory of a completed run")
     parser.add_argument("--epochs", type=int, default=5, help="bare epochs to time (default: 5)")
     args = parser.parse_args()
+    quiet_libraries()
     run = RunDirectory(args.run)
     result, config = read_json(run.result), read_json(run.config)
     torch.set_num_threads(result["threads"])
@@ -52,9 +55,11 @@ def main() -> None:
     parts.module.load_state_dict(run.load_weights(run.last)[0])
     parts.module.train()
     optimizer = parts.module.make_optimizer(parts.module.parameters())
-    seconds = [bare_epoch(parts, optimizer) for _ in range(args.epochs)]
+    with Quiet() as quiet:
+        seconds = [bare_epoch(parts, optimizer) for _ in range(args.epochs)]
     bare = statistics.median(seconds)
     epoch = result["fit_seconds"] / result["epochs"]
+    print(f"{description()}, {result['threads']} threads; {quiet} during the bare steps.\n")
     print("| part of an epoch | seconds | bare steps = 1 |\n|---|---|---|")
     for name, value in (
         ("bare training steps, median", bare),

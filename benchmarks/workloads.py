@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -85,6 +86,24 @@ class Problem:
             nb_units=w.inputs,
         )
         return cls(w, EventBatch(store, torch.randperm(samples)[: w.batch]), labels)
+
+    def save(self, folder: Path) -> None:
+        """Write inputs and labels."""
+        index = None
+        if isinstance(self.x, EventBatch):
+            self.x.store.save(folder)
+            index = self.x.index
+        signal = self.x if index is None else None
+        torch.save({"labels": self.labels, "index": index, "signal": signal}, folder / "batch.pt")
+
+    @classmethod
+    def load(cls, workload: Workload, folder: Path) -> Problem:
+        """A saved problem, its events memory-mapped as those of a data set are."""
+        batch = torch.load(folder / "batch.pt", weights_only=True)
+        x = batch["signal"]
+        if batch["index"] is not None:
+            x = EventBatch(EventStore.load(folder), batch["index"])
+        return cls(workload, x, batch["labels"])
 
     def network(self, backend: str, seed: int = 0) -> SpikingNetwork:
         """A network of the workload's size; the same weights for every backend."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, MutableSet, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,14 +17,17 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from snn.callbacks import EpochLines, EpochSeed, HyperParameters, Stopwatch
+from snn.augment import Augmentation
+from snn.callbacks import EpochLines, EpochSeed, HyperParameters, Stopwatch, WholeFiles
 from snn.data.base import SpikeDataModule
 from snn.errors import ConfigError, SnnError
 from snn.loggers import EpochTable
 from snn.models import DataSpec
 from snn.module import SpikingClassifier
+from snn.profiling import NoProfiler
 from snn.runs.identity import flatten, task_config
 
 log = logging.getLogger(__name__)
@@ -100,43 +104,107 @@ def draft(config: Mapping[str, Any]) -> Blueprint:
     Raises:
         SnnError: one of them refuses its parameters.
     """
+    return Blueprint(
+        datamodule=_datamodule(config),
+        make_model=make(config["model"]),
+        optimizer=make(config["optimizer"]),
+        scheduler=make(config["scheduler"]) if config.get("scheduler") else None,
+        callbacks=_callbacks(config),
+        loggers=_loggers(config),
+    )
+
+
+def _datamodule(config: Mapping[str, Any]) -> SpikeDataModule:
     datamodule = make(config["data"])
     if not isinstance(datamodule, SpikeDataModule):
         raise ConfigError("data._target_", config["data"]["_target_"], "a SpikeDataModule")
+    datamodule.augmentations = augmentations(config, datamodule.analog)
+    datamodule.measures_test = config.get("test", True)
+    return datamodule
+
+
+def _callbacks(config: Mapping[str, Any]) -> dict[str, pl.Callback]:
     callbacks = {k: make(node) for k, node in (config.get("callbacks") or {}).items() if node}
     for name, callback in callbacks.items():
         monitor = getattr(callback, "monitor", None)
         if monitor is not None and not re.fullmatch(MONITORED, monitor):
             raise ConfigError(f"callbacks.{name}.monitor", monitor, "such as val/accuracy")
-    return Blueprint(
-        datamodule=datamodule,
-        make_model=make(config["model"]),
-        optimizer=make(config["optimizer"]),
-        scheduler=make(config["scheduler"]) if config.get("scheduler") else None,
-        callbacks=callbacks,
-        loggers=[make(node) for node in (config.get("logger") or {}).values() if node],
-    )
+    return callbacks
 
 
-def rehearse(config: Mapping[str, Any], *, here: bool) -> None:
+def augmentations(config: Mapping[str, Any], analog: bool) -> tuple[Augmentation, ...]:
+    """The changes to training samples, in the alphabetical order of their names.
+
+    The order of the configuration is no part of a run's identity, so it decides nothing.
+
+    Raises:
+        SnnError: one refuses its parameters, or does not work on this kind of data.
+    """
+    made = []
+    for name, node in sorted((config.get("augment") or {}).items()):
+        if not node:
+            continue
+        made.append(make(node))
+        key, target = f"augment.{name}", node["_target_"]
+        if not isinstance(made[-1], Augmentation):
+            raise ConfigError(f"{key}._target_", target, "an Augmentation")
+        if not made[-1].works_on(analog):
+            kinds = ("spikes", "analog") if analog else ("analog signals", "spikes")
+            allowed = "left out: it changes {}, and these data are {}".format(*kinds)
+            raise ConfigError(key, target, allowed)
+    return tuple(made)
+
+
+def _loggers(config: Mapping[str, Any]) -> list[partial]:
+    return [make(node) for node in (config.get("logger") or {}).values() if node]
+
+
+def _train_for_nothing(config: Mapping[str, Any]) -> None:
+    try:
+        optimizer = make(config["optimizer"])([torch.nn.Parameter(torch.zeros(1))])
+        if config.get("scheduler"):
+            make(config["scheduler"])(optimizer)
+    except REFUSALS as error:
+        raise SnnError(f"optimizer or scheduler: {error}") from None
+
+
+def rehearse(config: Mapping[str, Any], *, here: bool, done: MutableSet[str] | None = None) -> None:
     """Make once what a run makes only after its data are loaded, or in the midst of training.
 
     Args:
         config: plain containers.
         here: the run will be on this machine, so that its devices must exist here.
+        done: what was rehearsed already, to be left out and added to: points of a sweep share most
+            of their parts.
 
     Raises:
         SnnError: some object refuses its parameters.
     """
-    plan = draft(config)
-    try:
-        optimizer = plan.optimizer([torch.nn.Parameter(torch.zeros(1))])
-        if plan.scheduler is not None:
-            plan.scheduler(optimizer)
-    except REFUSALS as error:
-        raise SnnError(f"optimizer or scheduler: {error}") from None
     elsewhere = {} if here else {"accelerator": "cpu", "devices": 1}
-    make({**config["trainer"], **elsewhere}, logger=False, enable_checkpointing=False)
+    config = {**config, "trainer": {**config["trainer"], **elsewhere}}
+    steps: tuple[tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Any]], ...] = (
+        (("data", "augment"), _datamodule),
+        (("model",), lambda config: make(config["model"])),
+        (("callbacks",), _callbacks),
+        (("logger",), _loggers),
+        (("optimizer", "scheduler"), _train_for_nothing),
+        (
+            ("trainer",),
+            lambda config: _trainer(config["trainer"], logger=False, enable_checkpointing=False),
+        ),
+    )
+    for keys, step in steps:
+        if _is_new({key: config.get(key) for key in keys}, done):
+            step(config)
+
+
+def _is_new(part: Mapping[str, Any], done: MutableSet[str] | None) -> bool:
+    text = json.dumps(part, sort_keys=True)
+    if done is None or text not in done:
+        if done is not None:
+            done.add(text)
+        return True
+    return False
 
 
 def build(
@@ -167,21 +235,35 @@ def build(
     hyper_parameters = callbacks.get("hyper_parameters")
     if hyper_parameters is not None:
         hyper_parameters.choose(
-            dict(flatten(task_config(config))), overridden, validated=datamodule.val is not None
+            dict(flatten(task_config(config))),
+            overridden,
+            validated=datamodule.val is not None,
+            tested=datamodule.measures_test,
         )
     stopwatch = Stopwatch()
     drawn = {"bar": [RichProgressBar()], "lines": [EpochLines()], "none": []}[progress]
-    trainer = make(
+    trainer = _trainer(
         config["trainer"],
         logger=[_logger(logger, run_dir, resume) for logger in plan.loggers],
+        plugins=[WholeFiles()],
         callbacks=[EpochSeed(config["seed"]), stopwatch, *callbacks.values(), *drawn],
         default_root_dir=str(run_dir),
         enable_progress_bar=progress == "bar",
         enable_model_summary=False,
         num_sanity_val_steps=0,
         log_every_n_steps=1,
+        profiler=config["trainer"].get("profiler") or NoProfiler(),
     )
     return Parts(datamodule, module, trainer, stopwatch, hyper_parameters)
+
+
+def _trainer(node: Mapping[str, Any], plugins: Sequence[Any] = (), **given: Any) -> pl.Trainer:
+    """The trainer of a run, which is a single process wherever it runs.
+
+    Left to itself, Lightning finds out that it is in a Slurm job, wants a task for each device,
+    and requeues the job. Whoever submitted the job does that here.
+    """
+    return make(node, plugins=[*plugins, LightningEnvironment()], **given)
 
 
 def _logger(make_logger: partial, run_dir: Path, resume: bool) -> Logger:

@@ -28,3 +28,15 @@ class DataError(SnnError):
 
 class RunError(SnnError):
     """A run directory that cannot be used as asked (taken, nothing to resume, other config)."""
+
+
+class BusyError(RunError):
+    """A run directory in which another process trains at this moment."""
+
+
+class DivergedError(SnnError):
+    """Training whose loss is no longer a number."""
+
+
+class SweepError(SnnError):
+    """A sweep that ended with points that are not completed."""

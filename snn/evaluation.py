@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from snn.build import Parts
+from snn.network import SpikingNetwork
 from snn.runs import RunDirectory
+from snn.synops import input_spikes, synaptic_operations
 
 Metrics = dict[str, float]
 
@@ -11,7 +13,15 @@ Metrics = dict[str, float]
 def measure(parts: Parts) -> Metrics:
     """``{"<split>/<metric>": value}`` of the weights that the network has now."""
     parts.trainer.test(parts.module, datamodule=parts.datamodule, verbose=False)
-    return dict(parts.module.results)
+    metrics, network = dict(parts.module.results), parts.module.network
+    if type(network) is SpikingNetwork:  # of another model, nobody knows the synapses
+        for split in parts.datamodule.test_splits:
+            arriving = input_spikes(network, parts.datamodule, split)
+            layers = range(len(network.hidden))
+            hidden = [metrics[f"{split}/hidden{i}/spikes_per_sample"] for i in layers]
+            operations = synaptic_operations(network, arriving, hidden)
+            metrics[f"{split}/synops_per_sample"] = operations
+    return metrics
 
 
 def evaluate(parts: Parts, run: RunDirectory) -> tuple[Metrics, Metrics | None, int | None]:

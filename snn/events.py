@@ -75,20 +75,36 @@ class EventStore:
         if len({len(values) for values in ids.values()}) != 1:
             lengths = {name: len(values) for name, values in ids.items()}
             raise ValueError(f"event coordinates differ in length: {lengths}")
+        return cls.from_checked(*ids.values(), nb_samples, nb_steps, nb_units)
+
+    @classmethod
+    def from_checked(
+        cls,
+        sample: np.ndarray,
+        step: np.ndarray,
+        unit: np.ndarray,
+        nb_samples: int,
+        nb_steps: int,
+        nb_units: int,
+    ) -> Self:
+        """:meth:`from_events` of integer arrays that are known to be in range."""
         nb_rows = nb_samples * nb_steps
         # One integer per event, sorted by value: numpy sorts plain integers several times faster
         # than it finds a permutation, and the order within a row becomes canonical.
-        key = ids["sample"].astype(np.int64)
+        small = nb_rows * nb_units < 2**31  # half the bytes, sorted twice as fast
+        key = sample.astype(np.int32 if small else np.int64)
         key *= nb_steps
-        key += ids["step"]
+        key += step
         key *= nb_units
-        key += ids["unit"]
-        key.sort()
+        key += unit
+        if (key[1:] < key[:-1]).any():
+            key.sort()
         row = key // nb_units
-        units = (key - row * nb_units).astype(_unit_dtype(nb_units))
+        key -= row * nb_units
         indptr = np.zeros(nb_rows + 1, np.int64)
         np.cumsum(np.bincount(row, minlength=nb_rows), out=indptr[1:])
-        return cls(torch.from_numpy(indptr), torch.from_numpy(units), nb_steps, nb_units)
+        units = torch.from_numpy(key.astype(_unit_dtype(nb_units)))
+        return cls(torch.from_numpy(indptr), units, nb_steps, nb_units)
 
     @classmethod
     def concatenate(cls, stores: Sequence[Self]) -> Self:
@@ -133,6 +149,20 @@ class EventStore:
         one = torch.ones((), dtype=dtype, device=self.units.device).expand(self.nb_events)
         dense.scatter_add_(0, row * self.nb_units + self.units, one)
         return dense.view(self.nb_samples, self.nb_steps, self.nb_units)
+
+    def coordinates(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """``(sample, step, unit)`` of all events in their order, int32 ``[nb_events]`` each.
+
+        The way back from :meth:`from_events`; meant for one batch, of a store on the CPU.
+        """
+        per_row = np.diff(self.indptr.numpy())
+        steps = np.arange(self.nb_steps, dtype=np.int32)
+        samples = np.arange(self.nb_samples, dtype=np.int32)
+        return (
+            samples.repeat(self.counts().numpy()),
+            np.tile(steps, self.nb_samples).repeat(per_row),
+            self.units.numpy().astype(np.int32),
+        )
 
     def counts(self) -> Tensor:
         """Events of each sample, int64 ``[nb_samples]``."""
@@ -227,9 +257,11 @@ def _gather_cpu(
     shift = ends - lengths - bounds[:, 0]  # new position minus old position, per sample
     new_indptr = np.zeros(len(index) * nb_steps + 1, np.int64)
     np.add(bounds[:, 1:], shift[:, None], out=new_indptr[1:].reshape(-1, nb_steps))
-    position = np.arange(new_indptr[-1])
-    position -= shift.repeat(lengths)
-    return torch.from_numpy(new_indptr), torch.from_numpy(units.numpy()[position])
+    source = units.numpy()
+    # A sample's events lie side by side: copying them so is ten times as fast as one by one.
+    pieces = [source[first:end] for first, end in bounds[:, [0, -1]].tolist()]
+    taken = np.concatenate([source[:0], *pieces])
+    return torch.from_numpy(new_indptr), torch.from_numpy(taken)
 
 
 def _gather_device(

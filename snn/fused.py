@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from snn.events import EventBatch, EventStore
+from snn.hooks import bypassed
 from snn.kernels import ops
 from snn.losses import ClassificationLoss, SpikeRegularizer
 from snn.network import SpikingNetwork
@@ -21,7 +22,8 @@ def fused_step(
     """The step, or None where this combination has no fused kernel or no gradient is wanted.
 
     There is one for the NLL of maxima over time and a regulariser without L2 term, which would
-    couple the samples of a batch. A model of another kind than :class:`SpikingNetwork` has none.
+    couple the samples of a batch. Labels may be smoothed, unless classes have weights. Nor is there
+    one for subclasses and modules with hooks, which have to be called.
 
     Args:
         network: the network; its backend decides too.
@@ -32,8 +34,11 @@ def fused_step(
     """
     fused = (
         torch.is_grad_enabled()
-        and type(network) is SpikingNetwork
+        and not bypassed(network, SpikingNetwork)
+        and not bypassed(loss, ClassificationLoss)
+        and not bypassed(regularizer, SpikeRegularizer)
         and (network.logit_rule, loss.name, regularizer.rate_l2) == ("max", "nll", 0.0)
+        and not (loss.smoothing and loss.class_weights is not None)
         and (regularizer.reduction == "sum" or len(network.hidden) == 1)
         and network.backend_for(x) == "cpu"
     )
@@ -48,4 +53,5 @@ def fused_step(
         **network.kernel_arguments(x),
         class_weights=loss.class_weights,
         spike_rate=rate,
+        label_smoothing=loss.smoothing,
     )

@@ -42,32 +42,45 @@ _LOGIT_LIMIT = 15.0
 
 
 class Decay(nn.Module):
-    """A decay factor per step, in (0, 1), fixed or learned.
+    """Decay factors per step, in (0, 1), fixed or learned.
 
     A learned factor is stored as its logit, so that no update can push it out of (0, 1).
 
     Args:
-        factor: the (initial) factor.
+        factor: the (initial) factor of all units, or one for each, ``[unit]``.
         units: number of units of the layer.
         learn: ``fixed``, or learned with one value per ``layer`` or per ``neuron``.
 
     Raises:
-        ConfigError: the factor lies outside (0, 1).
+        ConfigError: a factor lies outside (0, 1), or units with factors of their own are to learn
+            a common one.
     """
 
-    def __init__(self, factor: float, units: int, learn: Learn = "fixed") -> None:
+    factor: float | Tensor
+
+    def __init__(self, factor: float | Tensor, units: int, learn: Learn = "fixed") -> None:
         super().__init__()
-        if not 0.0 < factor < 1.0:
-            raise ConfigError("decay", factor, "between 0 and 1, both excluded")
-        self.factor = float(factor)
-        if learn == "fixed":
-            self.logit = None
-        else:
+        each = torch.as_tensor(factor, dtype=torch.float64)
+        outside = each[~((each > 0) & (each < 1))]
+        if outside.numel():
+            allowed = "between 0 and 1, both excluded"
+            raise ConfigError("decay", outside.flatten()[0].item(), allowed)
+        if each.ndim and learn == "layer":
+            raise ConfigError("learn", learn, "fixed or neuron, where each neuron has its own tau")
+        self.logit = None
+        if learn != "fixed":
             shape = () if learn == "layer" else (units,)
-            self.logit = nn.Parameter(torch.full(shape, math.log(factor / (1.0 - factor))))
+            logit = torch.logit(each).expand(shape).to(torch.get_default_dtype(), copy=True)
+            self.logit = nn.Parameter(logit)
+        elif each.ndim:
+            # It was drawn, so it belongs to the weights.
+            self.register_buffer("factor", each.to(torch.get_default_dtype()))
+        else:
+            self.factor = float(factor)
 
     def forward(self) -> Tensor | float:
-        """The factor: a float if fixed (exact in every dtype), else a scalar or ``[unit]``."""
+        """The factor: a float if fixed and common (exact in every dtype), else a scalar or
+        ``[unit]``."""
         if self.logit is None:
             return self.factor
         return torch.sigmoid(self.logit.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
@@ -79,8 +92,8 @@ class RecurrentLIF(nn.Module):
     Args:
         nb_inputs: size of the input.
         nb_units: number of neurons.
-        alpha: decay of the synaptic current per step.
-        beta: decay of the membrane potential per step.
+        alpha: decay of the synaptic current per step, of all neurons or ``[unit]``.
+        beta: decay of the membrane potential per step, likewise.
         dynamics: threshold, surrogate, reset and timing.
         recurrent: with recurrent weights, or feed-forward only.
         learn_alpha: see :class:`Decay`.
@@ -96,8 +109,8 @@ class RecurrentLIF(nn.Module):
         self,
         nb_inputs: int,
         nb_units: int,
-        alpha: float,
-        beta: float,
+        alpha: float | Tensor,
+        beta: float | Tensor,
         dynamics: LIFDynamics | None = None,
         *,
         recurrent: bool = True,

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from snn.errors import ConfigError
+
 LossName = Literal["nll", "multi_margin"]
 Reduction = Literal["sum", "mean"]
 
@@ -27,17 +29,38 @@ class ClassificationLoss(nn.Module):
     Args:
         name: a key of :data:`LOSSES`.
         class_weights: ``[class]``; None weighs all alike.
+        label_smoothing: while training, the share of each label that is spread over all classes
+            (Szegedy et al. 2016, CVPR, sec. 7). Evaluation has none, so that its losses can be
+            compared. For ``nll`` alone.
+
+    Raises:
+        ConfigError: the loss cannot smooth labels.
     """
 
-    def __init__(self, name: LossName = "nll", class_weights: Sequence[float] | None = None):
+    def __init__(
+        self,
+        name: LossName = "nll",
+        class_weights: Sequence[float] | None = None,
+        label_smoothing: float = 0.0,
+    ):
         super().__init__()
-        self.name = name
+        if label_smoothing and name != "nll":
+            raise ConfigError("model.label_smoothing", label_smoothing, "null, unless loss_fn=nll")
+        self.name, self.label_smoothing = name, label_smoothing
         dtype = torch.get_default_dtype()
         weight = None if class_weights is None else torch.tensor(class_weights, dtype=dtype)
         self.register_buffer("class_weights", weight)
 
+    @property
+    def smoothing(self) -> float:
+        """Label smoothing as it is now: none in evaluation."""
+        return self.label_smoothing if self.training else 0.0
+
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Scalar loss from ``[batch, class]`` logits and ``[batch]`` labels."""
+        if self.smoothing:
+            weight, share = self.class_weights, self.smoothing
+            return F.cross_entropy(logits, labels, weight=weight, label_smoothing=share)
         return LOSSES[self.name](logits, labels, self.class_weights)
 
 

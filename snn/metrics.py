@@ -6,11 +6,38 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 # A neuron that spikes in more than half of all steps carries hardly any timing.
 SATURATED_RATE = 0.5
+
+
+class BatchMean(Metric):
+    """Mean of a value per batch, weighted by the batch's size.
+
+    Unlike torchmetrics' ``MeanMetric`` it never looks at a value, for which a GPU would have to
+    stop; a mean over a batch that is not a number is not a number.
+    """
+
+    full_state_update = False
+    total: Tensor
+    samples: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        zero = torch.zeros((), dtype=torch.get_default_dtype())
+        self.add_state("total", zero.clone(), dist_reduce_fx="sum")
+        self.add_state("samples", zero.clone(), dist_reduce_fx="sum")
+
+    def update(self, value: Tensor, samples: int) -> None:
+        """Add the scalar mean over a batch of so many samples."""
+        self.total += value.to(self.total.dtype) * samples
+        self.samples += samples
+
+    def compute(self) -> Tensor:
+        """The mean over all samples."""
+        return self.total / self.samples
 
 
 class Activity(Metric):
@@ -59,8 +86,9 @@ class SplitMetrics(nn.Module):
 
     def __init__(self, nb_classes: int, layers: Sequence[int]) -> None:
         super().__init__()
-        self.accuracy = MulticlassAccuracy(nb_classes, average="micro")
-        self.loss, self.nll, self.regularizer = MeanMetric(), MeanMetric(), MeanMetric()
+        # Labels were checked when they were loaded; checking each batch would stop a GPU for it.
+        self.accuracy = MulticlassAccuracy(nb_classes, average="micro", validate_args=False)
+        self.loss, self.nll, self.regularizer = BatchMean(), BatchMean(), BatchMean()
         self.layers = nn.ModuleList([Activity(units) for units in layers])
 
     def update(

@@ -14,10 +14,12 @@ from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field
+from torch import Tensor
 
 from snn.errors import ConfigError
 from snn.functional import LIFDynamics, LogitRule
 from snn.functional.lif import Recurrence, Reset
+from snn.heterogeneity import TauDistribution, spread_decay
 from snn.layers import CurrentEncoder, DropoutMask, Fan, LeakyReadout, Learn, RecurrentLIF
 from snn.losses import ClassificationLoss, LossName, Reduction, SpikeRegularizer
 from snn.module import SpikingClassifier
@@ -59,6 +61,22 @@ def _decay(key: str, factor: float | None, tau: float, time_step: float) -> floa
     return factor
 
 
+def _of_neurons(
+    name: str,
+    decay: float,
+    spread: float | None,
+    distribution: TauDistribution | None,
+    learn: Learn,
+    units: int,
+) -> float | Tensor:
+    """The decay of a layer's neurons: a common one, or ``[unit]`` where their taus are spread."""
+    if not spread:
+        return decay
+    if learn == "layer":
+        raise ConfigError(f"model.learn_{name}", learn, "fixed or neuron, where taus are spread")
+    return spread_decay(decay, spread, units, distribution or "log_uniform")
+
+
 def _class_weights(
     choice: Literal["balanced"] | list[float] | None, data: DataSpec
 ) -> list[float] | None:
@@ -90,6 +108,9 @@ def recurrent_lif(
     beta: OpenUnit | None = None,
     learn_alpha: Learn = "fixed",
     learn_beta: Learn = "fixed",
+    tau_mem_spread: NonNegative | None = None,
+    tau_syn_spread: NonNegative | None = None,
+    tau_distribution: TauDistribution | None = None,
     threshold: Positive = 1.0,
     initial_potential: Annotated[float, Field(allow_inf_nan=False)] = 0.0,
     surrogate: SurrogateName = "fast_sigmoid",
@@ -110,6 +131,7 @@ def recurrent_lif(
     encoder_copies: Size = 32,
     loss_fn: LossName = "nll",
     class_weights: Literal["balanced"] | list[NonNegative] | None = None,
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] | None = None,
     regularizer: NonNegative = 0.0,
     reduction: Reduction = "sum",
     regularizer_l2: NonNegative = 0.0,
@@ -129,6 +151,10 @@ def recurrent_lif(
         beta: decay of the membrane potential per step instead of ``tau_mem``.
         learn_alpha: keep alpha ``fixed``, or learn one per ``layer`` or per ``neuron``.
         learn_beta: the same for beta.
+        tau_mem_spread: draw a membrane time constant around ``tau_mem`` for each hidden neuron; how
+            far they spread, in octaves or as tau_distribution says.
+        tau_syn_spread: the same of ``tau_syn``.
+        tau_distribution: ``log_uniform`` unless given, see :mod:`snn.heterogeneity`.
         threshold: membrane potential above which a neuron spikes.
         initial_potential: membrane potential of the hidden layers at the first step.
         surrogate: shape of the surrogate derivative.
@@ -149,10 +175,11 @@ def recurrent_lif(
         encoder_copies: encoding neurons per channel of an analog signal.
         loss_fn: classification loss.
         class_weights: weight of each class in it, or ``balanced``.
+        label_smoothing: share of each label that is spread over all classes while training.
         regularizer: rate of the spike-count regulariser.
         reduction: whether it is applied to the ``sum`` or the ``mean`` of counts.
         regularizer_l2: rate of its L2 term per neuron.
-        backend: ``einsum``, the compiled kernels (``cpu``), or the fastest that works (``auto``).
+        backend: ``einsum``, the kernels (``cpu`` or ``gpu``), or the fastest that works (``auto``).
     """
     syn = _decay("model.tau_syn", alpha, tau_syn, data.time_step)
     mem = _decay("model.tau_mem", beta, tau_mem, data.time_step)
@@ -182,8 +209,8 @@ def recurrent_lif(
         RecurrentLIF(
             inputs,
             units,
-            syn,
-            mem,
+            _of_neurons("alpha", syn, tau_syn_spread, tau_distribution, learn_alpha, units),
+            _of_neurons("beta", mem, tau_mem_spread, tau_distribution, learn_beta, units),
             dynamics,
             recurrent=recurrent,
             learn_alpha=learn_alpha,
@@ -211,7 +238,9 @@ def recurrent_lif(
     )
     return SpikingClassifier(
         network=SpikingNetwork(hidden, readout, encoder, logit_rule, backend),
-        loss=ClassificationLoss(loss_fn, _class_weights(class_weights, data)),
+        loss=ClassificationLoss(
+            loss_fn, _class_weights(class_weights, data), label_smoothing or 0.0
+        ),
         regularizer=SpikeRegularizer(regularizer, reduction, regularizer_l2),
         nb_classes=data.nb_classes,
         optimizer=optimizer,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
 from torch import Tensor, nn
 
+from snn.errors import DivergedError
 from snn.events import EventBatch
 from snn.fused import fused_step
+from snn.layers import Decay
 from snn.losses import ClassificationLoss, SpikeRegularizer
 from snn.metrics import SplitMetrics
 from snn.network import NetworkOutput, SpikingNetwork
@@ -51,6 +54,14 @@ class SpikingClassifier(pl.LightningModule):
         self.split_metrics = nn.ModuleDict()
         self.results: dict[str, float] = {}
         """Values of the last evaluation pass."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Set by Lightning some sixty times a training step; that it is no parameter, buffer or
+        # module takes PyTorch longer to find out than all the rest of a hook that does nothing.
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
 
     def metrics_of(self, split: str) -> SplitMetrics:
         """The accumulators of a split, made when it is first seen."""
@@ -112,7 +123,18 @@ class SpikingClassifier(pl.LightningModule):
         self.metrics_of("running").reset()
 
     def on_train_epoch_end(self) -> None:
-        self.publish(self.collect(("running",)))
+        values = self.collect(("running",))
+        # Weights too: a maximum over time may pass by a potential that is not a number.
+        finite = all(bool(p.isfinite().all()) for p in self.parameters())
+        if not math.isfinite(values["running/loss"]) or not finite:
+            # Said before the epoch's checkpoint is written, so that the last good one stays.
+            what = f"the training loss became {values['running/loss']}"
+            raise DivergedError(
+                f"{what if finite else 'weights became infinite or NaN'} in epoch "
+                f"{self.current_epoch + 1}: try a smaller optimizer.lr, or "
+                "trainer.gradient_clip_val=1"
+            )
+        self.publish(values)
 
     def on_validation_epoch_start(self) -> None:
         for split in self.trainer.datamodule.val_splits:
@@ -130,8 +152,18 @@ class SpikingClassifier(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         self.results = self.collect(self.trainer.datamodule.test_splits)
 
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """All parameters, learned time constants apart: a weight decay is not for them.
+
+        It would pull each towards a decay of 1/2 per step.
+        """
+        decays = [p for m in self.modules() if isinstance(m, Decay) for p in m.parameters()]
+        special = {id(p) for p in decays}
+        groups = [{"params": [p for p in self.parameters() if id(p) not in special]}]
+        return [*groups, {"params": decays, "weight_decay": 0.0}] if decays else groups
+
     def configure_optimizers(self) -> Any:
-        optimizer = self.make_optimizer(self.parameters())
+        optimizer = self.make_optimizer(self.parameter_groups())
         if self.make_scheduler is None:
             return optimizer
         return [optimizer], [self.make_scheduler(optimizer)]

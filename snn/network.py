@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
@@ -11,12 +13,31 @@ from torch import Tensor, nn
 from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
 from snn.functional import EncoderState, LIFState, ReadoutState, logits
-from snn.kernels import ops
+from snn.hooks import bypassed
+from snn.kernels import gpu, ops
 from snn.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
 
 log = logging.getLogger(__name__)
 
-Backend = Literal["auto", "einsum", "cpu"]
+Backend = Literal["auto", "einsum", "cpu", "gpu"]
+
+
+def _kernels(backend: str) -> ModuleType:
+    """The operations of a backend; those of the GPU import Triton."""
+    if backend == "gpu":
+        return importlib.import_module("snn.kernels.gpu.ops")
+    return ops
+
+
+def _usable(
+    backend: str, x: Tensor | EventBatch | EventStore, weight: Tensor, sizes: Sequence[int]
+) -> tuple[str | None, str]:
+    """Why a backend's kernels cannot be used, or None; and what they are."""
+    if backend == "gpu":
+        obstacle = gpu.obstacle(x, weight.dtype, weight.device)
+        return obstacle, "" if obstacle else gpu.description(sizes)
+    obstacle = ops.obstacle(x, weight.dtype, weight.device.type)
+    return obstacle, "" if obstacle else f"compiled kernels, {ops.instruction_set()}"
 
 
 class NetworkOutput(NamedTuple):
@@ -59,8 +80,10 @@ class SpikingNetwork(nn.Module):
         readout: turns the last layer's spikes into a trace per class.
         encoder: turns analog input into spikes; None for input that is spikes already.
         logit_rule: ``max``, ``mean``, ``last`` or ``sum_softmax`` over the readout's trace.
-        backend: ``einsum`` is the reference in PyTorch operations, ``cpu`` the compiled kernels
-            with the same results; ``auto`` takes the kernels where they can be used.
+        backend: ``einsum`` is the reference in PyTorch operations, ``cpu`` and ``gpu`` the kernels
+            with the same results; ``auto`` takes those of the network's device where they can be
+            used. The kernels do not call the layers: where one has hooks or is of a subclass, they
+            are not used.
 
     Weights are plain parameters, always ``[input, output]``: ``hidden[i].weight``,
     ``hidden[i].recurrent_weight``, ``readout.weight``, ``encoder.gain``, ``encoder.bias``.
@@ -82,6 +105,7 @@ class SpikingNetwork(nn.Module):
         self.backend = backend
         self.last_backend: str | None = None
         """The backend that was used last."""
+        self._last_reason: str | None = None
 
     def forward(self, x: Tensor | EventBatch | EventStore) -> NetworkOutput:
         """Classify a batch.
@@ -90,8 +114,9 @@ class SpikingNetwork(nn.Module):
             x: events, spike counts ``[batch, step, unit]``, or analog ``[batch, step, channel]``
                 if the network has an encoder.
         """
-        if self.backend_for(x) == "cpu":
-            output, counts = ops.network(x, **self.kernel_arguments(x))
+        backend = self.backend_for(x)
+        if backend != "einsum":
+            output, counts = _kernels(backend).network(x, **self.kernel_arguments(x))
             return NetworkOutput(logits(output, self.logit_rule), counts)
         trace = self.trace(x)
         return NetworkOutput(
@@ -99,7 +124,7 @@ class SpikingNetwork(nn.Module):
         )
 
     def backend_for(self, x: Tensor | EventBatch | EventStore) -> str:
-        """The backend of a forward pass, logged when it is first chosen.
+        """The backend of a forward pass, logged with the reason when either changes.
 
         Raises:
             ConfigError: the backend was named and cannot be used here.
@@ -107,15 +132,27 @@ class SpikingNetwork(nn.Module):
         chosen, reason = "einsum", "as configured"
         if self.backend != "einsum":
             weight = self.readout.weight
-            obstacle = ops.obstacle(x, weight.dtype, weight.device.type)
+            named = "gpu" if weight.is_cuda else "cpu"
+            named = named if self.backend == "auto" else self.backend
+            obstacle, reason = _usable(named, x, weight, [layer.nb_units for layer in self.hidden])
+            obstacle = obstacle or self._bypassed()
             if obstacle and self.backend != "auto":
                 raise ConfigError("model.backend", self.backend, f"auto or einsum: {obstacle}")
-            chosen = "einsum" if obstacle else "cpu"
-            reason = obstacle or f"compiled kernels, {ops.instruction_set()}"
-        if chosen != self.last_backend:
+            chosen, reason = ("einsum", obstacle) if obstacle else (named, reason)
+        if (chosen, reason) != (self.last_backend, self._last_reason):
             log.info("backend %s: %s", chosen, reason)
-            self.last_backend = chosen
+            self.last_backend, self._last_reason = chosen, reason
         return chosen
+
+    def _bypassed(self) -> str | None:
+        """What the kernels would leave out, since they do not call the layers; None if nothing."""
+        if type(self).trace is not SpikingNetwork.trace:
+            return f"{type(self).__name__} has a trace of its own"
+        stages = [(layer, RecurrentLIF) for layer in self.hidden]
+        stages.append((self.readout, LeakyReadout))
+        if self.encoder is not None:
+            stages.append((self.encoder, CurrentEncoder))
+        return next(filter(None, (bypassed(*stage) for stage in stages)), None)
 
     def kernel_arguments(self, x: Tensor | EventBatch | EventStore) -> dict[str, Any]:
         """The parameters as the kernels take them; draws the dropout masks."""

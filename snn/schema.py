@@ -23,6 +23,16 @@ SPECIAL_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 _STRICT = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
 
 
+class SweepOptions(BaseModel):
+    """What a sweep is to do with its points."""
+
+    model_config = _STRICT
+
+    dry_run: bool
+    redo: bool | Literal["all"]
+    slots_per_gpu: Annotated[int, Field(gt=0)]
+
+
 class Root(BaseModel):
     """The top level of a configuration; groups are checked node by node."""
 
@@ -35,10 +45,13 @@ class Root(BaseModel):
     trainer: dict[str, Any]
     logger: dict[str, dict[str, Any] | None] | None = None
     callbacks: dict[str, dict[str, Any] | None] | None = None
+    augment: dict[str, dict[str, Any] | None] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     threads: Annotated[int, Field(gt=0)] | None
     progress: Literal["auto", "bar", "lines", "none"]
     ckpt_path: str | None
+    test: bool
+    sweep: SweepOptions
 
 
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -92,7 +105,7 @@ def check(config: Mapping[str, Any]) -> None:
     for group in ("data", "model", "optimizer", "trainer"):
         if "_target_" not in config[group]:
             raise ConfigError(f"{group}._target_", None, f"given: choose another {group}=...")
-    for group in ("logger", "callbacks"):
+    for group in ("logger", "callbacks", "augment"):
         for name, node in (config.get(group) or {}).items():
             if node is not None and "_target_" not in node:
                 raise ConfigError(f"{group}.{name}._target_", None, "given")

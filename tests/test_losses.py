@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from snn.errors import ConfigError
 from snn.losses import ClassificationLoss, SpikeRegularizer
 
 
@@ -26,6 +27,21 @@ def test_margin_loss_by_hand() -> None:
     # ((1 - (2 - 1.5)) + 0) / 3 classes
     loss = ClassificationLoss("multi_margin")(torch.tensor([[2.0, 1.5, -3.0]]), torch.tensor([0]))
     assert loss.item() == pytest.approx(0.5 / 3)
+
+
+def test_smoothed_labels_by_hand_and_only_while_training() -> None:
+    logits = torch.tensor([[0.0, math.log(3.0)]], dtype=torch.float64)  # probabilities 1/4, 3/4
+    loss = ClassificationLoss("nll", label_smoothing=0.2)
+    # 0.8 of the label, and 0.1 for each of the two classes
+    expected = 0.9 * math.log(4 / 3) + 0.1 * math.log(4)
+    assert loss(logits, torch.tensor([1])).item() == pytest.approx(expected)
+    loss.eval()
+    assert loss(logits, torch.tensor([1])).item() == pytest.approx(math.log(4 / 3))
+
+
+def test_only_the_nll_smooths_labels() -> None:
+    with pytest.raises(ConfigError, match=r"model\.label_smoothing=0\.1.*loss_fn=nll"):
+        ClassificationLoss("multi_margin", label_smoothing=0.1)
 
 
 COUNTS = [torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[5.0], [0.0]])]

@@ -16,7 +16,10 @@ from snn.errors import RunError
 from snn.runs import read_json
 from tests.training import ROOT, SMALL, command, run, same_weights, timeless
 
-WITH_RANDOMNESS = ("model.dropout=0.2", "model.dropout_mask=step", "optimizer=adamax")
+WITH_RANDOMNESS = (
+    *("model.dropout=0.2", "model.dropout_mask=step", "optimizer=adamw"),
+    *("augment=[event_dropout,time_jitter]", "model.tau_mem_spread=1", "model.learn_beta=neuron"),
+)
 
 
 def test_a_longer_run_goes_on_where_the_shorter_ended(tmp_path: Path) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import typing
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hydra.utils import get_object
 
 from snn.errors import RunError
 from snn.runs import (
@@ -25,6 +29,8 @@ from snn.runs import (
     recorded,
     write_json,
 )
+from snn.runs.identity import ALWAYS_HASHED
+from tests.training import ROOT, config_of
 
 CONFIG = {
     "seed": 1,
@@ -96,6 +102,57 @@ def test_hash_ignores_where_and_sees_what() -> None:
         changed(trainer__max_epochs=4),
     ]
     assert len({config_hash(c) for c in [CONFIG, *others]}) == 5
+
+
+def test_an_option_that_is_off_is_no_part_of_the_task() -> None:
+    off = [
+        changed(model__new=None),
+        changed(augment=None),
+        changed(augment={}),
+        changed(augment={"shift": {"shape": None}}),
+        changed(test=False),
+    ]
+    assert {config_hash(c) for c in off} == {config_hash(CONFIG)}
+    assert all(differences(CONFIG, c) == {} for c in off)
+    on = [
+        changed(model__new=0),
+        changed(model__new=False),
+        changed(model__new=[]),
+        changed(augment={"shift": {"max_shift": 1}}),
+    ]
+    assert len({config_hash(c) for c in (CONFIG, *on)}) == 5
+
+
+# Made before options that are off were left out of the hash.
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], "72c96d8773223677"),
+        (["experiment=fashion_mnist"], "188f7ec3fd89cc10"),
+        (["experiment=shd"], "05a29c63513bf6b5"),
+        (["experiment=tbl", "callbacks=early_stopping"], "7f19359921b3e035"),
+        (["data=tbl", "optimizer=sgd", "model.class_weights=balanced"], "7292bf265eb46797"),
+        (["data=fashion_mnist", "data.train_eval_samples=null"], "45c113fb97bdaf21"),
+    ],
+)
+def test_old_records_keep_their_names(overrides: list[str], expected: str) -> None:
+    assert config_hash(config_of(*overrides)) == expected
+
+
+def test_wherever_null_is_not_the_default_it_is_hashed() -> None:
+    """Else a key that is null and one that is absent would be one task with two results."""
+    seen = set()
+    for file in sorted((ROOT / "conf").rglob("*.yaml")):
+        for target in re.findall(r"_target_: (snn\.\S+)", file.read_text()):
+            found = get_object(target)
+            function = found.__init__ if inspect.isclass(found) else found
+            hints = typing.get_type_hints(function)
+            for name, parameter in inspect.signature(found).parameters.items():
+                admits_null = type(None) in typing.get_args(hints.get(name))
+                if admits_null and parameter.default is not None:
+                    seen.add(f"{file.relative_to(ROOT / 'conf').parts[0]}.{name}")
+    assert "data.train_eval_samples" in seen
+    assert seen <= ALWAYS_HASHED
 
 
 def test_differences_name_the_keys() -> None:
@@ -248,3 +305,24 @@ def test_a_signal_that_is_turned_into_another_error_is_still_a_signal(tmp_path: 
     status = read_json(path)
     assert status["error"]["message"] == "interrupted by SIGTERM"
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_that_somebody_else_handles_is_theirs(tmp_path: Path) -> None:
+    received = []
+    before = signal.signal(signal.SIGTERM, lambda signum, _: received.append(signum))
+    try:
+        with recorded(tmp_path / "status.json", {}):
+            os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert received == [signal.SIGTERM] * 2
+    assert read_json(tmp_path / "status.json")["state"] == "completed"
+
+
+def test_leaving_is_an_interruption(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit), recorded(tmp_path / "status.json", {}):
+        sys.exit(-1)
+    status = read_json(tmp_path / "status.json")
+    assert (status["state"], status["error"]["type"]) == ("failed", "Interrupted")

@@ -54,12 +54,21 @@ def test_directories_are_named_before_a_run_starts() -> None:
         cfg = compose("train", ["data=tbl"], return_hydra_config=True)
     cfg.hydra.runtime.choices["data"] = "tbl"
     assert cfg.hydra.run.dir.startswith("outputs/tbl/")
-    assert cfg.hydra.sweep.dir.startswith("outputs/sweeps/tbl/")
+    assert cfg.hydra.sweep.dir == "outputs/sweeps/free/tbl"
 
 
 @pytest.mark.parametrize("choice", choices("data/encoder"))
 def test_every_encoder_composes_and_passes(choice: str) -> None:
     preflight(["data=fashion_mnist", f"data/encoder={choice}"], CONF, "train")
+
+
+@pytest.mark.parametrize("choice", choices("augment"))
+def test_every_augmentation_composes_and_shows_its_parameters(choice: str) -> None:
+    data = "tbl" if choice.startswith("signal") else "randman"
+    preflight([f"data={data}", f"augment={choice}"], CONF, "train")
+    ((name, node),) = yaml.safe_load((CONF / "augment" / f"{choice}.yaml").read_text()).items()
+    parameters = inspect.signature(get_object(node.pop("_target_"))).parameters
+    assert (name, node) == (choice, {k: p.default for k, p in parameters.items()})
 
 
 @pytest.mark.parametrize(
@@ -111,6 +120,15 @@ def test_every_encoder_composes_and_passes(choice: str) -> None:
         ("data._target_=builtins.dict", "data._target_='builtins.dict': must be a SpikeDataModule"),
         ("ckpt_path=nowhere.ckpt", "ckpt_path=nowhere.ckpt: no such file"),
         ("hydra.run.dir=README.md", "cannot be used as a run directory"),
+        ("augment=blur", "augment='blur': must be one of event_dropout"),
+        ("augment=[event_dropout,blur]", "augment='blur': must be one of event_dropout"),
+        ("augment=[1]", "augment=1: must be one of event_dropout"),
+        ("augment=null", "augment=None: must be one of event_dropout"),
+        ("data=[shd,tbl]", "data=['shd', 'tbl']: must be one of fashion_mnist"),
+        ("test=maybe", "test='maybe': must be"),
+        ("model.tau_mem_spread=-1", "model.tau_mem_spread=-1: must be greater than or equal to 0"),
+        ("model.tau_distribution=cauchy", "model.tau_distribution='cauchy': must be 'log_uniform'"),
+        ("model.label_smoothing=1", "model.label_smoothing=1: must be less than 1"),
         ("scheduler=null", "scheduler=None: must be one of constant"),
     ],
 )
@@ -136,13 +154,19 @@ def test_unknown_encoder() -> None:
     )
 
 
+@pytest.mark.parametrize("several", ["[event_dropout,time_jitter]", "[]", "event_dropout"])
+def test_several_augmentations_compose(several: str) -> None:
+    preflight([f"augment={several}"], CONF, "train")
+    preflight(["experiment=fashion_mnist_best", f"augment={several}"], CONF, "train")
+
+
+def test_an_augmentation_with_a_wrong_value_is_refused() -> None:
+    message = refusal("augment=event_dropout", "augment.event_dropout.p=1.5")
+    assert message == "augment.event_dropout.p=1.5: must be less than 1"
+
+
 def test_values_that_do_not_fit_together() -> None:
     assert "data.nb_steps=100: must be a multiple of 76" in refusal("data=tbl", "data.nb_steps=100")
-
-
-def test_a_wrong_point_of_a_multirun_is_named() -> None:
-    message = refusal("-m", "model.nb_hidden=10,0,20", "seed=1,2")
-    assert message.startswith("point 2 of 6 (model.nb_hidden=0 seed=1): model.nb_hidden=0")
 
 
 def test_the_command_ends_with_code_2_and_without_a_traceback() -> None:
@@ -160,7 +184,7 @@ def test_help_is_a_page() -> None:
     for expected in (
         "experiment=fashion_mnist",
         "model.nb_hidden",
-        "experiment: fashion_mnist, shd, tbl",
+        f"experiment: {', '.join(choices('experiment'))}",
         "$SNN_DATA",
     ):
         assert expected in done.stdout

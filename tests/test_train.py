@@ -10,6 +10,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from snn import kernels
 from snn.build import build
 from snn.runs import RunDirectory, read_json
 from tests.data.files import write_fashion_mnist, write_shd, write_tbl
@@ -52,9 +53,12 @@ def test_each_data_set_from_file_to_result(tmp_path: Path, data, overrides: list
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
 
 
-@pytest.mark.parametrize("preset", ["fashion_mnist", "shd", "tbl"])
+WRITERS = {"fashion_mnist": write_fashion_mnist, "shd": write_shd, "tbl": write_tbl}
+
+
+@pytest.mark.parametrize("preset", [f"{name}{kind}" for name in WRITERS for kind in ("", "_best")])
 def test_presets_run(tmp_path: Path, preset: str) -> None:
-    {"fashion_mnist": write_fashion_mnist, "shd": write_shd, "tbl": write_tbl}[preset](tmp_path)
+    WRITERS[preset.removesuffix("_best")](tmp_path)
     result = run(
         tmp_path / "run",
         f"experiment={preset}",
@@ -63,6 +67,7 @@ def test_presets_run(tmp_path: Path, preset: str) -> None:
         "trainer.max_epochs=1",
     )
     assert result["epochs"] == 1
+    assert result["backend"] == ("cpu" if kernels.available() else "einsum")
 
 
 def test_the_same_command_gives_the_same_result(finished: Path, tmp_path: Path) -> None:
@@ -178,18 +183,6 @@ def test_missing_data_end_in_one_line(tmp_path: Path) -> None:
     status = read_json(tmp_path / "run" / "status.json")
     assert status["state"] == "failed"
     assert status["error"]["type"] == "DataError"
-
-
-def test_a_multirun_runs_all_points(tmp_path: Path) -> None:
-    done = command(
-        "-m", *SMALL, "trainer.max_epochs=1", "model.nb_hidden=8,12", f"hydra.sweep.dir={tmp_path}"
-    )
-    assert done.returncode == 0, done.stderr
-    sizes = [
-        read_json(tmp_path / str(number) / "result.json")["config"]["model"]["nb_hidden"]
-        for number in range(2)
-    ]
-    assert sizes == [8, 12]
 
 
 def test_early_stopping_and_a_scheduler_compose(tmp_path: Path) -> None:

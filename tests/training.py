@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from hydra import compose, initialize_config_dir
 
-from snn.cli import resolved
+from snn.compose import resolved
 from snn.runs import RunDirectory
 from snn.schema import check
-from train import train
+from snn.training import train
 
 ROOT = Path(__file__).resolve().parents[1]
 

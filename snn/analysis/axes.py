@@ -81,10 +81,7 @@ class Axes:
 def find_axes(runs: Sequence[Run]) -> Axes:
     """The keys that vary over runs; the seed and what follows from it are repeats, not an axis."""
     keys = list(dict.fromkeys(key for run in runs for key in run.config))
-    columns = {
-        key: [label(run.config[key]) if key in run.config else ABSENT for run in runs]
-        for key in keys
-    }
+    columns = {key: _column(key, runs) for key in keys}
     varying = {key for key, column in columns.items() if len(set(column)) > 1}
     overridden = list(dict.fromkeys(key for run in runs for key in run.overrides))
     chosen: dict[str, Sequence[str]] = {}
@@ -116,6 +113,13 @@ def find_axes(runs: Sequence[Run]) -> Axes:
         and len({run.overrides.get(key, ABSENT) for run in runs}) == 1
     }
     return Axes(axes, chosen, tuple(following), common)
+
+
+def _column(key: str, runs: Sequence[Run]) -> list[str]:
+    """A key's value in each run. Where some say null, an older record without the key means it."""
+    optional = any(key in run.config and run.config[key] is None for run in runs)
+    missing = label(None) if optional else ABSENT
+    return [label(run.config[key]) if key in run.config else missing for run in runs]
 
 
 def _is_varied_group(key: str, runs: Sequence[Run], varying: set[str]) -> bool:

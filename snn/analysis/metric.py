@@ -20,7 +20,10 @@ SPLITS = {
     "test": "test",
     "test_unheard": "test (unheard speakers)",
 }
-LOWER_IS_BETTER = ("loss", "nll", "regularizer", "seconds", "spikes_per_sample", "silent_share")
+LOWER_IS_BETTER = (
+    *("loss", "nll", "regularizer", "seconds", "silent_share"),
+    *("spikes_per_sample", "synops_per_sample"),
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Metric:
     @property
     def higher_is_better(self) -> bool:
         return not self.key.endswith(LOWER_IS_BETTER)
+
+    @property
+    def tie_breaker(self) -> str | None:
+        """Of equal accuracies the one with the lower loss on the same samples is better."""
+        return f"{self.key.removesuffix('.accuracy')}.loss" if self.is_accuracy else None
 
     @property
     def title(self) -> str:

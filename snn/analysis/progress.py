@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
 from snn.analysis.metric import Metric, choose_metric
 from snn.analysis.records import Records, Run
 from snn.analysis.values import number_label
 from snn.errors import RunError
+from snn.runs.plan import is_driven, planned_points
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,17 @@ class Progress:
         return ", ".join(parts) + (f"; best: {self.best}" if self.best else "")
 
 
-def progress(records: Records, asked: str | None, total: int | None) -> Progress:
+def progress(
+    records: Records, asked: str | None, planned: Collection[str] | int | None
+) -> Progress:
     """The state that the records show.
 
     Args:
         records: of the sweep's directory.
         asked: the metric to call the best by; None: see :func:`choose_metric`.
-        total: number of points, if known.
+        planned: names of the points, or how many they are; None if unknown.
     """
+    total = planned if isinstance(planned, int | None) else len(set(planned) | _names(records))
     done, running = records.of_state("completed"), records.of_state("running")
     failed = records.of_state("failed", "interrupted")
     known = len(done) + len(running) + len(failed)
@@ -82,6 +85,10 @@ def progress(records: Records, asked: str | None, total: int | None) -> Progress
         best=_best(done, asked),
         seconds_left=_time_left(done, running, known, total),
     )
+
+
+def _names(records: Records) -> set[str]:
+    return {run.name for run in records.runs}
 
 
 def _best(done: Sequence[Run], asked: str | None) -> str:
@@ -141,39 +148,27 @@ def _time_left(
     return max([work / max(1, len(running)), *to_go])
 
 
-def planned_total(directory: Path) -> int | None:
-    """Number of points of the multiruns in a directory and in its folders, as Hydra recorded them.
+def planned_names(directory: Path) -> set[str] | None:
+    """Names of the runs that sweeps in a directory, or in its folders, were last asked for.
 
     Returns:
-        Their sum; None if there is no readable ``multirun.yaml``.
+        Directories of runs relative to the given one; None if no sweep left a plan there.
     """
-    files = [directory / "multirun.yaml", *sorted(directory.glob("*/multirun.yaml"))]
-    totals = [_points(file) for file in files if file.is_file()]
-    known = [total for total in totals if total is not None]
-    return sum(known) if known else None
-
-
-def _points(file: Path) -> int | None:
-    """Number of points in a ``multirun.yaml``: its command line, and the sweeper's parameters."""
-    # Only to watch a multirun; a summary does not wait for Hydra.
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    try:
-        hydra = OmegaConf.load(file).hydra
-        given = list(hydra.overrides.task)
-        params = OmegaConf.select(hydra, "sweeper.params") or {}
-        keys = {text.partition("=")[0] for text in given}
-        params = [f"{key}={value}" for key, value in params.items() if key not in keys]
-        parsed = OverridesParser.create().parse_overrides(list(chain(params, given)))
-        batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
-    except (HydraException, OmegaConfBaseException, YAMLError, AttributeError, OSError):
+    folders = [directory, *(file.parent for file in sorted(directory.glob("*/sweep.json")))]
+    plans = {folder: planned_points(folder) for folder in folders}
+    if all(points is None for points in plans.values()):
         return None
-    return sum(len(batch) for batch in batches)
+    return {
+        (folder / name).relative_to(directory).as_posix()
+        for folder, points in plans.items()
+        for name in points or ()
+    }
+
+
+def is_at_work(directory: Path) -> bool:
+    """Whether a process is about to start points of a sweep in a directory or in its folders."""
+    folders = [directory, *(file.parent for file in directory.glob("*/sweep.json"))]
+    return any(is_driven(folder) for folder in folders)
 
 
 def duration(seconds: float) -> str:

@@ -54,13 +54,20 @@ def marginal_means(study: Study, key: str) -> pd.DataFrame:
 
 
 def recommend(study: Study, column: str = "metric") -> list[Choice]:
-    """Per axis the value with the highest mean of a column where larger is better."""
+    """Per axis the value with the highest mean of a column where larger is better.
+
+    Of equal means of the metric the one with the lower loss is taken.
+    """
     choices = []
     for axis in study.axes.axes:
         means = study.frame.groupby(axis.key)[column].mean().dropna()
         if means.empty:
             continue
         code = int(means.idxmax())
+        equal = means.index[np.isclose(means, means[code], rtol=0, atol=1e-12)]
+        ties = study.frame.groupby(axis.key)["tie"].mean().reindex(equal).dropna()
+        if column == "metric" and len(ties) > 1:
+            code = int(ties.idxmax())
         others = means.drop(code)
         lead = float(means[code] - others.max()) if len(others) else np.nan
         choices.append(Choice(axis, code, _mark(axis, code), lead))
@@ -136,8 +143,7 @@ def extensions(study: Study, directory: Path) -> list[tuple[Choice, str | None]]
 def _command(study: Study, directory: Path, extended: Axis, value: str) -> str:
     """A multirun over the new value and all levels of the other axes (and seeds).
 
-    It writes to a folder of its own below the sweep's, so that no run meets another's directory and
-    the next summary of the sweep finds both.
+    It writes into the sweep's own directory, where each run has a folder of its own.
     """
     words = ["python", "train.py", "-m", *(f"{k}={v}" for k, v in study.axes.common.items())]
     for axis in study.axes.axes:
@@ -146,5 +152,5 @@ def _command(study: Study, directory: Path, extended: Axis, value: str) -> str:
     seeds = sorted(set(study.frame["seed"]))
     if study.has_repeats or "seed" not in study.axes.common:
         words.append(f"seed={','.join(seeds)}")
-    words.append(f"hydra.sweep.dir={directory / f'{extended.short}_{value}'}")
+    words.append(f"hydra.sweep.dir={directory}")
     return " ".join(shlex.quote(word) for word in words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from snn.errors import RunError
 from snn.runs.files import read_json
 from snn.runs.identity import flatten, task_config
 from snn.runs.result import RESULT_VERSION
+from snn.runs.status import Interrupted, is_live
 
 RUN_FILES = frozenset({"status.json", "result.json", "metrics.csv"})
 # What lies inside a run or a summary, and never holds a run.
@@ -27,8 +27,8 @@ class Run:
     Attributes:
         path: its directory.
         name: the directory relative to the one that is summarised.
-        state: ``completed``, ``running``, ``failed``, or ``interrupted`` (the record says running,
-            but its process on this machine is gone).
+        state: ``completed``, ``running``, ``failed``, or ``interrupted`` (stopped by a signal, or
+            the record says running but its process is gone).
         config: what decides its result: ``{dotted key: value}``.
         overrides: ``{key: text}`` of its command line.
         result: the flat entries of ``result.json``; empty unless completed.
@@ -148,7 +148,9 @@ def read_run(path: Path, name: str) -> Run:
     state = status.get("state", "completed")
     if state not in STATES:
         raise RunError(f"{path}/status.json: unknown state {state!r}")
-    if state == "running" and process_is_gone(status):
+    if state == "running" and not is_live(path / "status.json", status):
+        state = "interrupted"
+    if state == "failed" and (status.get("error") or {}).get("type") == Interrupted.__name__:
         state = "interrupted"
     if state != "completed":
         config = _mapping(path / "config.json") if (path / "config.json").exists() else {}
@@ -157,20 +159,6 @@ def read_run(path: Path, name: str) -> Run:
     config = _task(result.pop("config"), path / "result.json")
     overrides = _overrides(result.pop("overrides", []))
     return Run(path, name, state, config, overrides, result, status, before)
-
-
-def process_is_gone(status: Mapping[str, Any]) -> bool:
-    """Whether a running record's process was on this machine and no longer exists."""
-    pid = status.get("pid")
-    if status.get("host") != socket.gethostname() or not isinstance(pid, int) or pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False  # it exists, but belongs to somebody else
-    return False
 
 
 def _mapping(path: Path) -> dict[str, Any]:

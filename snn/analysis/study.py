@@ -14,7 +14,9 @@ from snn.analysis.metric import Metric, choose_metric
 from snn.analysis.records import Records, Run
 
 # What is shown of each run, beside the metric it is ranked by.
-QUANTITIES = ("train", "val", "test", "seconds", "spikes")
+QUANTITIES = ("train", "val", "test", "seconds", "spikes", "synops")
+# Where activity is read from: a search leaves the test part alone.
+MEASURED = ("test", "val", "train")
 
 
 @dataclass
@@ -28,8 +30,10 @@ class Study:
         metric: the number to rank by.
         weights: the weights whose accuracies are shown: ``best`` or ``final``.
         frame: a row per run: a column per axis with the position of its value among the axis's
-            levels, ``metric`` (larger is better, whatever its sign was: see ``value``), ``value``,
-            and :data:`QUANTITIES` (accuracies 0..1, seconds of training, hidden spikes per sample).
+            levels, ``metric`` (larger is better, whatever its sign was: see ``value``), ``tie``
+            (what decides between equal ones, larger is better too), ``value``, and
+            :data:`QUANTITIES` (accuracies 0..1, seconds of training, hidden spikes and synaptic
+            operations per sample).
         points: the same per point of the grid, averaged over seeds, best first; with ``n`` runs,
             and ``<quantity>_sd``, the standard deviation over seeds (n - 1).
         notes: what a reader should know before believing the rest.
@@ -63,6 +67,11 @@ class Study:
     @property
     def has_repeats(self) -> bool:
         return bool((self.points["n"] > 1).any())
+
+    @property
+    def tested(self) -> bool:
+        """Whether any run measured the test part."""
+        return bool(self.frame["test"].notna().any())
 
     @property
     def is_full_factorial(self) -> bool:
@@ -140,10 +149,20 @@ def _number(value: object) -> float:
 
 
 def spikes(run: Run, weights: str) -> float:
-    """Spikes of all hidden layers per test sample."""
-    prefix, end = f"metrics.{weights}.test.hidden", "/spikes_per_sample"
-    found = [v for k, v in run.result.items() if k.startswith(prefix) and k.endswith(end)]
-    return float(np.sum([_number(v) for v in found])) if found else np.nan
+    """Spikes of all hidden layers per sample, of the test part if it was measured."""
+    for split in MEASURED:
+        prefix, end = f"metrics.{weights}.{split}.hidden", "/spikes_per_sample"
+        found = [v for k, v in run.result.items() if k.startswith(prefix) and k.endswith(end)]
+        if found:
+            return float(np.sum([_number(v) for v in found]))
+    return np.nan
+
+
+def synaptic_operations(run: Run, weights: str) -> float:
+    """Synaptic operations per sample, of the same part."""
+    keys = [f"metrics.{weights}.{split}.synops_per_sample" for split in MEASURED]
+    found = next((run.result[key] for key in keys if key in run.result), None)
+    return _number(found)
 
 
 def _frame(runs: Sequence[Run], axes: Axes, metric: Metric, weights: str) -> pd.DataFrame:
@@ -157,24 +176,31 @@ def _frame(runs: Sequence[Run], axes: Axes, metric: Metric, weights: str) -> pd.
         columns[split] = [_number(run.result.get(key)) for run in runs]
     columns["seconds"] = [_number(run.result.get("fit_seconds")) for run in runs]
     columns["spikes"] = [spikes(run, weights) for run in runs]
+    columns["synops"] = [synaptic_operations(run, weights) for run in runs]
     frame = pd.DataFrame(columns)
     frame["metric"] = frame["value"] if metric.higher_is_better else -frame["value"]
+    ties = [_number(run.result.get(metric.tie_breaker or "")) for run in runs]
+    frame["tie"] = -pd.Series(ties, index=frame.index, dtype=float)
     frame["seed"] = [str(run.result.get("seed")) for run in runs]
     return frame
 
 
 def _points(frame: pd.DataFrame, axes: Axes) -> pd.DataFrame:
     keys = [axis.key for axis in axes.axes]
-    measured = ["metric", "value", *QUANTITIES]
+    measured = ["metric", "tie", "value", *QUANTITIES]
     grouped = frame.groupby(keys, sort=True) if keys else frame.groupby(lambda _: 0)
     points = grouped[measured].mean()
     points["n"] = grouped["metric"].count()
     for name in measured:
         points[f"{name}_sd"] = grouped[name].std()
-    # Ties go to the quicker run, then to the order of the grid: the same file gives the same list.
+    # Ties go to the lower loss, then to the quicker run, then to the order of the grid: the same
+    # file gives the same list.
     points = points.reset_index(drop=not keys)
     return points.sort_values(
-        ["metric", "seconds"], ascending=[False, True], na_position="last", kind="stable"
+        ["metric", "tie", "seconds"],
+        ascending=[False, False, True],
+        na_position="last",
+        kind="stable",
     ).reset_index(drop=True)
 
 
@@ -195,6 +221,12 @@ def _warnings(study: Study) -> list[str]:
         notes.append(
             f"{missing} of {len(study.frame)} completed runs have no {metric.title} (not finite, "
             "or no such part); they are listed, not ranked."
+        )
+    if not study.tested:
+        notes.append(
+            "No run measured the test part (test=false). To measure it once, of the chosen point, "
+            "repeat each of its seeds' commands with hydra.run.dir=RUN ckpt_path=last test=true: "
+            "finished runs are not trained again."
         )
     devices = sorted({str(run.result.get("device")) for run in study.runs})
     if len(devices) > 1:

@@ -27,10 +27,12 @@ def ranked_text(study: Study, mean: float, sd: float = float("nan")) -> str:
 
 def values_table(study: Study) -> Table:
     """Figures 13-20 and 23-26 of the thesis as numbers."""
+    splits = {"train": "train (%)", "val": "validation (%)"}
+    splits |= {"test": "test (%)"} if study.tested else {}
     table = Table(
         "values",
         "Each value, averaged over all other parameters",
-        ["parameter", "value", "runs", "train (%)", "validation (%)", "test (%)", "time (s)"],
+        ["parameter", "value", "runs", *splits.values(), "time (s)"],
         words=2,
         note=f"Mean ± standard deviation over runs; {study.weights} weights; time is that of "
         "training.",
@@ -40,15 +42,13 @@ def values_table(study: Study) -> Table:
         if axis.is_search:
             means = means.sort_values("metric", ascending=False).iloc[:MOST_OF_SEARCH]
         for code, row in means.iterrows():
-            accuracies = [
-                with_spread(row[m], row[f"{m}_sd"], 100) for m in ("train", "val", "test")
-            ]
+            accuracies = [with_spread(row[m], row[f"{m}_sd"], 100) for m in splits]
             time = with_spread(row["seconds"], row["seconds_sd"], 1, 1)
             name, level = axis.short, axis.shown[int(code)]
             table.rows.append([name, level, str(int(row["n"])), *accuracies, time])
         if axis.is_search:
             left = len(axis.levels) - len(means)
-            table.rows.append([axis.short, f"{left} more, not as good", *["-"] * 5])
+            table.rows.append([axis.short, f"{left} more, not as good", *["-"] * (2 + len(splits))])
     return table
 
 
@@ -76,6 +76,8 @@ def recommended_table(study: Study) -> Table:
         row = [key, ", ".join(used), "not varied", "-", *([] if same else ["-"])]
         table.rows.append([*row, "".join(thesis.recommended[key])])
     table.note = "+ or -: the largest or smallest value was best, so that going on may help."
+    if study.metric.is_accuracy and any(choice.lead == 0 for choice in ours):
+        table.note += " Without a lead, the lower loss on the same samples decided."
     table.note += " " + " ".join(gains(study, ours))
     return table
 
@@ -136,6 +138,8 @@ def ranking_table(study: Study) -> Table:
     table.note = spread
     if interval:
         table.note += f"Wilson's interval for {n} samples (sampling of the data, not of seeds). "
+    if metric.is_accuracy:
+        table.note += "Equal accuracies are ordered by the loss on the same samples. "
     table.note += f"Accuracies of the {study.weights} weights."
     return table
 
@@ -151,18 +155,22 @@ def best_table(study: Study) -> Table:
     """The chosen point, and its test accuracy: the only one that the ranking reports."""
     best = study.points.iloc[0]
     n_test = study.samples("test")
-    table = Table("best", "The best point, and its test accuracy", ["", "result"], words=1)
+    title = "The best point, and its test accuracy" if study.tested else "The best point"
+    table = Table("best", title, ["", "result"], words=1)
     table.rows += [[axis.key, level] for axis, level in _levels(study, best)]
     metric = study.metric
     table.rows.append(
         [f"{metric.title}{metric.unit}", ranked_text(study, best["value"], best["value_sd"])]
     )
-    table.rows.append(["test accuracy (%)", with_spread(best["test"], best["test_sd"], 100)])
-    table.rows.append([f"95 % interval (n = {n_test})", interval_text(best["test"], n_test)])
+    if study.tested:
+        table.rows.append(["test accuracy (%)", with_spread(best["test"], best["test_sd"], 100)])
+        table.rows.append([f"95 % interval (n = {n_test})", interval_text(best["test"], n_test)])
     table.rows.append(["training accuracy (%)", with_spread(best["train"], best["train_sd"], 100)])
     table.rows.append(["runs (seeds)", str(int(best["n"]))])
     table.rows.append(["training time (s)", brief(best["seconds"])])
-    table.rows.append(["hidden spikes per test sample", brief(best["spikes"])])
+    table.rows.append(["hidden spikes per sample", brief(best["spikes"])])
+    if best["synops"] == best["synops"]:
+        table.rows.append(["synaptic operations per sample", brief(best["synops"])])
     table.note = _company(study, best)
     return table
 

@@ -12,11 +12,11 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from snn.analysis.progress import Progress, planned_total, progress
+from snn.analysis.progress import Progress, is_at_work, planned_names, progress
 from snn.analysis.records import Records, read_records
 
-# Without a known total: so long with nothing in work means that the sweep is over. Between two
-# points of a sweep there is a gap of seconds.
+# So long with nothing in work, and nobody there to start anything, means that the sweep is over or
+# was stopped. Between two points there is a gap of seconds.
 IDLE_SECONDS = 60.0
 
 
@@ -28,13 +28,13 @@ def watch(
     interval: float = 5.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Progress:
-    """Look every ``interval`` seconds; returns when all points have ended.
+    """Look every ``interval`` seconds; returns when all points have ended, or nobody goes on.
 
     Args:
         directory: the sweep's.
         console: where to print.
         metric: what to call the best by.
-        total: number of points, if ``multirun.yaml`` does not tell.
+        total: number of points; None: as planned by the sweeps in the directory.
         interval: seconds between looks.
         sleep: waits for so many seconds.
 
@@ -46,16 +46,18 @@ def watch(
     with live or nullcontext():
         while True:
             records = read_records(directory, records)
-            now = progress(records, metric, total or planned_total(directory))
+            now = progress(records, metric, total or planned_names(directory))
             if live:
                 live.update(picture(now, records))
             elif (line := now.line()) != last and _counts(line) != _counts(last):
                 console.print(line, soft_wrap=True, markup=False, highlight=False)
                 last = line
-            idle = 0.0 if now.running else idle + interval
-            if now.is_over or (now.total is None and idle > IDLE_SECONDS and records.runs):
+            idle = 0.0 if now.running or is_at_work(directory) else idle + interval
+            if now.is_over or (idle > IDLE_SECONDS and records.runs):
                 break
             sleep(interval)
+    if now.left:
+        console.print(f"stopped with {now.left} points left: the same command again goes on")
     for run in records.of_state("failed", "interrupted"):
         text = f"{run.state}: {run.name}  {run.error}"
         console.print(text, soft_wrap=True, markup=False, highlight=False)

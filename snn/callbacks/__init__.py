@@ -1,6 +1,7 @@
 """What looks on while a network is trained, and what makes a run repeatable."""
 
-from snn.callbacks.checkpoint import Checkpoint
+from snn.callbacks.averaging import WeightAverage
+from snn.callbacks.checkpoint import Checkpoint, WholeFiles
 from snn.callbacks.gradients import GradientNorms
 from snn.callbacks.hyper_parameters import HyperParameters
 from snn.callbacks.progress import EpochLines
@@ -16,4 +17,6 @@ __all__ = [
     "HyperParameters",
     "SpikeRaster",
     "Stopwatch",
+    "WeightAverage",
+    "WholeFiles",
 ]

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
+
+from snn.errors import RunError
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes checkpoints that readers see either as they were or complete.
+
+    Lightning's own way goes through the system's temporary folder; where that is another file
+    system than the run's, a process killed in between leaves half a file.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        path = Path(path)
+        part = path.with_name(f".{path.name}.part")  # one writer at a time: a run owns its folder
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise RunError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 class Checkpoint(ModelCheckpoint):

@@ -10,12 +10,11 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
 
 
-def accuracies(validated: bool) -> list[str]:
+def accuracies(validated: bool, tested: bool) -> list[str]:
     """Names of the accuracies that a run ends with; without validation none is the best."""
-    pairs = [("final", "test")]
-    if validated:
-        pairs += [("final", "val"), ("best", "val"), ("best", "test")]
-    return [f"hp/{which}_{split}_accuracy" for which, split in pairs]
+    splits = [*(["test"] if tested else []), *(["val"] if validated else [])]
+    which = ("final", "best") if validated else ("final",)
+    return [f"hp/{w}_{split}_accuracy" for w in which for split in splits]
 
 
 class HyperParameters(pl.Callback):
@@ -32,10 +31,15 @@ class HyperParameters(pl.Callback):
         self.metrics: list[str] = []
 
     def choose(
-        self, config: Mapping[str, Any], overridden: Collection[str], *, validated: bool
+        self,
+        config: Mapping[str, Any],
+        overridden: Collection[str],
+        *,
+        validated: bool,
+        tested: bool = True,
     ) -> None:
         """Take the values to show from a flat configuration, before training starts."""
-        self.metrics = accuracies(validated)
+        self.metrics = accuracies(validated, tested)
         shown = {*self.keys, *overridden}
         self.parameters = {key: value for key, value in config.items() if key in shown}
 

@@ -1,6 +1,5 @@
-"""What all data modules share: splits, loaders, and the order in which samples are seen."""
+"""What all data modules share: splits and loaders."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Self
@@ -11,7 +10,10 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from snn.data.splits import seeded_generator, stratified_pick, stratified_split
+from snn.augment import Augmentation
+from snn.data.order import Augmented, BatchOrder
+from snn.data.resident import Residence, training_device
+from snn.data.splits import stratified_pick, stratified_split
 from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
 
@@ -64,36 +66,6 @@ class Split:
         return None if isinstance(self.inputs, Tensor) else self.inputs.counts()[self.index]
 
 
-class BatchOrder(Sampler[Tensor]):
-    """Batches of indices: ascending, or shuffled anew in each epoch.
-
-    The order depends on the seed and the epoch alone, so a run that is resumed at an epoch sees
-    what an undisturbed one sees.
-    """
-
-    def __init__(self, nb_samples: int, batch_size: int, shuffle_seed: int | None = None) -> None:
-        self.nb_samples, self.batch_size = nb_samples, batch_size
-        self.shuffle_seed, self.epoch = shuffle_seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-self.nb_samples // self.batch_size)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        # A generator, so that the order is drawn with the first batch: a resumed Lightning run
-        # makes its first iterator before it tells the epoch.
-        if self.shuffle_seed is None:
-            order = torch.arange(self.nb_samples)
-        else:
-            generator = seeded_generator(self.shuffle_seed, self.epoch)
-            order = torch.randperm(self.nb_samples, generator=generator)
-        if self.nb_samples:
-            yield from order.split(self.batch_size)
-
-
 @dataclass(frozen=True, eq=False)
 class Source:
     """What a data set hands over: its official training and test part, not yet split.
@@ -135,6 +107,8 @@ class SpikeDataModule(LightningDataModule):
         nb_classes: number of classes; their names are ``class_names``.
         analog: whether inputs are float32 ``[sample, step, channel]`` instead of spikes.
         time_step: milliseconds that one step stands for in the neuron model.
+        augmentations: changes to the training samples, drawn anew whenever they are shown.
+        measures_test: whether ``test_splits`` has what must never be used to choose anything.
         train, val, test: the splits after ``setup()``; ``val`` is None for ``val_fraction=0``.
         summary: plain facts for logs, after ``setup()``.
     """
@@ -148,6 +122,8 @@ class SpikeDataModule(LightningDataModule):
     train: Split
     val: Split | None
     test: Split
+    augmentations: tuple[Augmentation, ...] = ()
+    measures_test: bool = True
 
     def __init__(
         self,
@@ -177,6 +153,7 @@ class SpikeDataModule(LightningDataModule):
         self.train_eval_samples = train_eval_samples
         self.summary: dict[str, object] = {}
         self._source: Source | None = None
+        self._residence = Residence()
 
     @property
     def val_splits(self) -> tuple[str, ...]:
@@ -186,7 +163,8 @@ class SpikeDataModule(LightningDataModule):
     @property
     def test_splits(self) -> tuple[str, ...]:
         """Names of the loaders of ``test_dataloader``, in its order."""
-        return ("train", "val", "test") if self.val_fraction else ("train", "test")
+        chosen_by = ("train", "val") if self.val_fraction else ("train",)
+        return (*chosen_by, "test") if self.measures_test else chosen_by
 
     def load(self) -> Source:
         """Reads, or encodes and caches, the data set; sets ``nb_units``. Called once."""
@@ -222,7 +200,10 @@ class SpikeDataModule(LightningDataModule):
         return getattr(self, name)
 
     def train_dataloader(self) -> DataLoader:
-        return self._loader(self.train, shuffle_seed=self.seed)
+        order = BatchOrder(len(self.train), self.batch_size, self.seed)
+        if not self.augmentations:
+            return self._loader(self.train, order)
+        return self._loader(Augmented(self.train, self.augmentations, order, self.seed), order)
 
     def eval_dataloaders(self, train_samples: int | None = None) -> dict[str, DataLoader]:
         """Loaders in fixed order, by split name; ``val`` is missing if there is none.
@@ -236,7 +217,7 @@ class SpikeDataModule(LightningDataModule):
             split = self.split(name)
             if name == "train" and train_samples is not None and train_samples < len(split):
                 split = split.subset(stratified_pick(split.labels, train_samples, self.split_seed))
-            loaders[name] = self._loader(split)
+            loaders[name] = self._loader(split, BatchOrder(len(split), self.batch_size))
         return loaders
 
     def val_dataloader(self) -> list[DataLoader]:
@@ -249,11 +230,14 @@ class SpikeDataModule(LightningDataModule):
         loaders = self.eval_dataloaders(None)
         return [loaders[name] for name in self.test_splits]
 
-    def _loader(self, split: Split, shuffle_seed: int | None = None) -> DataLoader:
+    def _loader(self, split: Split | Augmented, order: Sampler[Tensor]) -> DataLoader:
+        device = training_device(self.trainer)
+        if device.type == "cuda" and isinstance(split, Split):  # samples are changed on the host
+            split, order = self._residence.move(split, order, device)
         # Workers would only copy batches between processes: gathering one takes a millisecond.
         return DataLoader(
             split,
-            sampler=BatchOrder(len(split), self.batch_size, shuffle_seed),
+            sampler=order,
             batch_size=None,
             collate_fn=_as_it_is,
             num_workers=0,

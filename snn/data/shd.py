@@ -124,8 +124,8 @@ class SHD(SpikeDataModule):
 
     @property
     def test_splits(self) -> tuple[str, ...]:
-        extra = ("test_unheard",) if self.test_unheard is not None else ()
-        return (*super().test_splits, *extra)
+        extra = self.measures_test and self.test_unheard is not None
+        return (*super().test_splits, *(("test_unheard",) if extra else ()))
 
     @classmethod
     def fetch(cls, root: Path, *, download: bool = True) -> list[Path]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import ctypes
 import importlib.machinery
 import os
-from ctypes import POINTER, c_double, c_int64, c_void_p
-from functools import cache
+from ctypes import POINTER, c_char_p, c_double, c_int64, c_void_p
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +26,10 @@ def _struct(name: str, integers: str = "", pointers: str = "", order: str = "", 
     return type(name, (ctypes.Structure,), {"_fields_": fields})
 
 
-# Mirrors of snn/kernels/cpu/abi.hpp; `snn_layout` guards their sizes.
+MEANING = 1
+"""``kMeaning`` of snn/kernels/cpu/abi.hpp."""
+
+# Mirrors of the structs there; :func:`layout` guards them.
 Input = _struct(
     "Input",
     integers="kind units",
@@ -53,8 +55,8 @@ Readout = _struct(
 Loss = _struct(
     "Loss",
     pointers="labels sample_weight nll spikes",
-    doubles="spike_rate",
-    order="labels sample_weight nll spikes spike_rate",
+    doubles="spike_rate smoothing",
+    order="labels sample_weight nll spikes spike_rate smoothing",
 )
 
 
@@ -94,26 +96,59 @@ def _open(name: str) -> ctypes.CDLL | None:
     return None
 
 
+def layout() -> str:
+    """What ``snn::layout`` of snn/kernels/cpu/layout.hpp says if the library fits the mirrors.
+
+    A line for each struct, ``name size field:kindsize@offset ...``, and the meaning's version.
+    """
+    lines = []
+    for mirror in (Input, Stage, Readout, Loss, Problem):
+        fields = []
+        for name, kind in mirror._fields_:
+            place = getattr(mirror, name)
+            fields.append(f"{name}:{_KINDS.get(kind, 'p')}{place.size}@{place.offset}")
+        lines.append(" ".join([mirror.__name__, str(ctypes.sizeof(mirror)), *fields]))
+    return "\n".join([*lines, f"meaning {MEANING}"])
+
+
+_KINDS = {c_int64: "i", c_double: "d", Input: "s"}  # all else is a pointer
+
+
 def _bind(name: str, dll: ctypes.CDLL) -> Library:
-    sizes, vector_bytes = (c_int64 * 5)(), c_int64()
-    dll.snn_layout(sizes, ctypes.byref(vector_bytes))
-    mirrors = [ctypes.sizeof(mirror) for mirror in (Input, Stage, Readout, Loss, Problem)]
-    if list(sizes) != mirrors:
-        raise OSError(f"the {name} kernels were built from other sources; install the package anew")
+    """Check and describe a library.
+
+    Raises:
+        OSError: its structs are not laid out as the mirrors are.
+    """
+    dll.snn_describe.restype, dll.snn_vector_bytes.restype = c_char_p, c_int64
+    found, expected = dll.snn_describe().decode(), layout()
+    if found != expected:
+        differing = set(found.split()) ^ set(expected.split())
+        raise OSError(
+            f"the {name} kernels were built from other sources (they differ in "
+            f"{', '.join(sorted(differing)[:4])}); install the package anew"
+        )
     functions = {4: dll.snn_run_f32, 8: dll.snn_run_f64}
     for function in functions.values():
         function.argtypes, function.restype = (POINTER(Problem), c_int64), ctypes.c_int
-    return Library(name, vector_bytes.value, functions)
+    return Library(name, dll.snn_vector_bytes(), functions)
 
 
-@cache
+_loads: dict[str | None, Library | str] = {}
+
+
 def load(wanted: str | None = None) -> Library | str:
-    """The kernels for this machine, or the reason why there are none.
+    """The kernels for this machine, or the reason why there are none; looked for once.
 
     Args:
         wanted: an instruction set; None takes ``SNN_CPU_KERNELS`` or the best that was built.
     """
-    wanted = wanted or os.environ.get("SNN_CPU_KERNELS")
+    if wanted not in _loads:  # a dictionary: torch.compile does not see through functools.cache
+        _loads[wanted] = _find(wanted or os.environ.get("SNN_CPU_KERNELS"))
+    return _loads[wanted]
+
+
+def _find(wanted: str | None) -> Library | str:
     if wanted and wanted not in INSTRUCTION_SETS:
         return f"SNN_CPU_KERNELS={wanted!r}: must be one of {', '.join(INSTRUCTION_SETS)}"
     try:
@@ -128,8 +163,22 @@ def load(wanted: str | None = None) -> Library | str:
             if dll is not None:
                 return _bind(name, dll)
         return f"the {wanted} kernels are not built"
-    except (OSError, AttributeError) as error:  # an AttributeError: built from other sources
+    except OSError as error:
         return f"the CPU kernels cannot be loaded: {error}"
+    except AttributeError as error:  # a function is missing
+        return f"the CPU kernels were built from other sources ({error}); install the package anew"
+
+
+def loaded() -> Library:
+    """The kernels for this machine.
+
+    Raises:
+        RuntimeError: there are none, with the reason.
+    """
+    kernels = load()
+    if not isinstance(kernels, Library):
+        raise RuntimeError(kernels)
+    return kernels
 
 
 def available() -> bool:

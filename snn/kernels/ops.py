@@ -13,53 +13,34 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from snn.events import EventBatch, EventStore
 from snn.functional import LIFDynamics
 from snn.kernels import library
-from snn.kernels.autograd import Network, TrainingStep
-from snn.kernels.problem import Readout, Spec, Stage, StageTensors
+from snn.kernels.operators import run_network
+from snn.kernels.parameters import (
+    Constant,
+    EncoderParameters,
+    Input,
+    LIFParameters,
+    ReadoutParameters,
+    arguments,
+)
+from snn.kernels.training import TrainingStep
 
-Constant = Tensor | float
-
-
-class LIFParameters(NamedTuple):
-    """A hidden layer as :func:`snn.functional.lif` takes it."""
-
-    weight: Tensor
-    """``[input, unit]``."""
-    recurrent_weight: Tensor | None
-    """``[unit, unit]``; None for a feed-forward layer."""
-    alpha: Constant
-    beta: Constant
-    """Decays per step, scalar or ``[unit]``; tensors may have a gradient."""
-    dynamics: LIFDynamics
-    mask: Tensor | None = None
-    """Factors on the outgoing spikes (dropout), ``[batch, step or 1, unit]``."""
-
-
-class EncoderParameters(NamedTuple):
-    """An encoder of analog signals as :func:`snn.functional.current_encoder` takes it."""
-
-    gain: Tensor
-    bias: Tensor
-    beta: Constant
-    """Without a gradient."""
-    threshold: float = 1.0
-    scale: float = 100.0
-    surrogate: str = "fast_sigmoid"
+__all__ = [
+    "EncoderParameters",
+    "LIFParameters",
+    "ReadoutParameters",
+    "StepOutput",
+    "encoder_layer",
+    "instruction_set",
+    "lif_layer",
+    "network",
+    "obstacle",
+    "training_step",
+]
 
 
-class ReadoutParameters(NamedTuple):
-    """A readout as :func:`snn.functional.leaky_readout` takes it."""
-
-    weight: Tensor
-    alpha: Constant
-    beta: Constant
-    """Without a gradient, like ``alpha``."""
-    leak_scaled_input: bool = False
-
-
-def obstacle(x: Tensor | EventBatch | EventStore, dtype: torch.dtype, device: str) -> str | None:
+def obstacle(x: Input, dtype: torch.dtype, device: str) -> str | None:
     """Why the kernels cannot run a network of this dtype and device on ``x``; None if they can."""
     kernels = library.load()
     if not isinstance(kernels, library.Library):
@@ -77,79 +58,8 @@ def instruction_set() -> str:
     return library.load().name
 
 
-def _constant(value: Constant, units: int, dtype: torch.dtype) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.to(dtype).expand(units)
-    return torch.full((units,), value, dtype=dtype)
-
-
-def _one_minus(value: Constant) -> Constant:
-    return 1.0 - value
-
-
-class _Prepared(NamedTuple):
-    spec: Spec
-    x: Tensor | None
-    """The input, if it wants a gradient."""
-    tensors: list[Tensor | None]
-
-
-def _prepare(
-    x: Tensor | EventBatch | EventStore,
-    layers: Sequence[LIFParameters],
-    readout: ReadoutParameters | None,
-    encoder: EncoderParameters | None,
-) -> _Prepared:
-    """Split the parameters into what is fixed and what has gradients; check the shapes."""
-    dtype = layers[0].weight.dtype if layers else encoder.gain.dtype
-    if encoder is not None:
-        x = x if isinstance(x, Tensor) else x.to_dense(dtype)
-        if x.requires_grad:
-            raise ValueError("the CPU kernels have no gradient of an encoder's analog input")
-    if isinstance(x, EventStore):
-        x = EventBatch(x, torch.arange(x.nb_samples))
-    if isinstance(x, Tensor):
-        batch, steps, inputs = x.shape
-    else:
-        batch, steps, inputs = x.index.numel(), x.store.nb_steps, x.store.nb_units
-        if batch:
-            low, high = x.index.aminmax()
-            if low < 0 or high >= x.store.nb_samples:
-                raise IndexError(f"sample index outside 0..{x.store.nb_samples - 1}: {low}..{high}")
-    stages, tensors, keep_current = [], [], []
-    if encoder is not None:
-        units = encoder.gain.numel()
-        dynamics = LIFDynamics(encoder.threshold, encoder.scale, encoder.surrogate)
-        stages.append(Stage(units, dynamics, encoder=True))
-        beta = _constant(encoder.beta, units, dtype)
-        tensors += StageTensors(None, None, None, beta, encoder.gain, encoder.bias)
-        keep_current.append(False)
-        inputs = units
-    for layer in layers:
-        dynamics, units = layer.dynamics, layer.weight.shape[1]
-        if layer.weight.shape[0] != inputs:
-            raise ValueError(f"weight {tuple(layer.weight.shape)} for {inputs} inputs")
-        stages.append(Stage(units, dynamics, mask=layer.mask))
-        gain = _one_minus(layer.beta) if dynamics.leak_scaled_input else 1.0
-        constants = [_constant(c, units, dtype) for c in (layer.alpha, layer.beta, gain)]
-        tensors += StageTensors(layer.weight, layer.recurrent_weight, *constants, None)
-        learned = any(c.requires_grad for c in constants)
-        keep_current.append(learned or not dynamics.detach_reset)
-        inputs = units
-    fixed, weight = None, None
-    if readout is not None:
-        weight = readout.weight
-        classes = weight.shape[1]
-        gain = _one_minus(readout.beta) if readout.leak_scaled_input else 1.0
-        constants = (_constant(c, classes, dtype) for c in (readout.alpha, readout.beta, gain))
-        fixed = Readout(classes, *constants)
-    spec = Spec(x, batch, steps, dtype, tuple(stages), fixed, tuple(keep_current))
-    wants = isinstance(x, Tensor) and x.requires_grad
-    return _Prepared(spec, x if wants else None, [*tensors, weight])
-
-
 def lif_layer(
-    x: Tensor | EventBatch | EventStore,
+    x: Input,
     weight: Tensor,
     recurrent_weight: Tensor | None,
     alpha: Constant,
@@ -172,20 +82,18 @@ def lif_layer(
         Spikes ``[batch, step, unit]`` before dropout, and their counts ``[batch, unit]``.
     """
     layer = LIFParameters(weight, recurrent_weight, alpha, beta, dynamics, mask)
-    prepared = _prepare(x, [layer], None, None)
-    spikes, counts = Network.apply(prepared.spec, prepared.x, *prepared.tensors)
+    spikes, (counts,) = run_network(arguments(x, [layer], None, None))
     return spikes, counts
 
 
 def encoder_layer(x: Tensor, encoder: EncoderParameters) -> Tensor:
     """Encode analog signals ``[batch, step, channel]`` as spikes ``[batch, step, unit]``."""
-    prepared = _prepare(x, [], None, encoder)
-    spikes, _ = Network.apply(prepared.spec, None, *prepared.tensors)
+    spikes, _ = run_network(arguments(x, [], None, encoder))
     return spikes
 
 
 def network(
-    x: Tensor | EventBatch | EventStore,
+    x: Input,
     layers: Sequence[LIFParameters],
     readout: ReadoutParameters,
     encoder: EncoderParameters | None = None,
@@ -203,8 +111,7 @@ def network(
         The readout's trace ``[batch, step + 1, class]`` and each hidden layer's spike counts
         ``[batch, unit]``, all with gradients.
     """
-    prepared = _prepare(x, layers, readout, encoder)
-    trace, *counts = Network.apply(prepared.spec, prepared.x, *prepared.tensors)
+    trace, counts = run_network(arguments(x, layers, readout, encoder))
     return trace, counts[encoder is not None :]
 
 
@@ -223,13 +130,14 @@ class StepOutput(NamedTuple):
 
 
 def training_step(
-    x: Tensor | EventBatch | EventStore,
+    x: Input,
     labels: Tensor,
     layers: Sequence[LIFParameters],
     readout: ReadoutParameters,
     encoder: EncoderParameters | None = None,
     class_weights: Tensor | None = None,
     spike_rate: float = 0.0,
+    label_smoothing: float = 0.0,
 ) -> StepOutput:
     """Loss and all gradients in one pass: each block of samples goes forward and back at once.
 
@@ -244,16 +152,29 @@ def training_step(
         encoder: turns analog input into spikes, which are not penalised.
         class_weights: ``[class]`` or None.
         spike_rate: penalty per spike.
+        label_smoothing: share of each label that is spread over all classes; not together with
+            class weights.
+
+    Raises:
+        ValueError: both were given.
     """
-    spec, _, tensors = _prepare(x, layers, readout, encoder)
+    if label_smoothing and class_weights is not None:
+        raise ValueError("the fused step has no label smoothing with class weights")
+    args = arguments(x, layers, readout, encoder)
+    batch, classes = x.shape[0] if isinstance(x, Tensor) else len(x), readout.weight.shape[1]
+    if labels.shape != (batch,) or not 0 <= labels.min() <= labels.max() < classes:
+        raise IndexError(f"labels must be {batch} classes in 0..{classes - 1}")
+    if args.x.requires_grad:
+        raise ValueError("a fused training step has no gradient of its input; take network()")
     if class_weights is None:
-        weight = torch.full((spec.batch,), 1.0 / max(spec.batch, 1), dtype=spec.dtype)
+        weight = torch.full((batch,), 1.0 / max(batch, 1), dtype=readout.weight.dtype)
     else:
         weight = class_weights[labels]
         weight = weight / weight.sum()
-    if labels.numel() != spec.batch or not 0 <= labels.min() <= labels.max() < spec.readout.classes:
-        raise IndexError(f"labels must be {spec.batch} classes in 0..{spec.readout.classes - 1}")
-    loss, nll, penalty, logits, *counts = TrainingStep.apply(
-        spec, labels, weight, spike_rate, *tensors
+    run = TrainingStep.apply
+    if torch.compiler.is_compiling():  # it is no operator, so it stays outside of a graph
+        run = torch.compiler.disable(run)
+    loss, nll, penalty, logits, *counts = run(
+        args, labels.to(torch.int64), weight, spike_rate, label_smoothing, *args.parameters
     )
     return StepOutput(loss, nll, penalty, logits, counts)

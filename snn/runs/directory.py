@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from snn.errors import RunError
+from snn.errors import BusyError, RunError
 from snn.runs.files import read_json
 from snn.runs.identity import differences
 
@@ -57,14 +57,15 @@ class RunDirectory:
         """Make the directory and keep other processes out of it.
 
         Raises:
-            RunError: another process trains here, or the directory cannot be made.
+            BusyError: another process trains here.
+            RunError: the directory cannot be made.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock", timeout=0)
             lock.acquire()
         except Timeout:
-            raise RunError(
+            raise BusyError(
                 f"{self.path}: another process is training here; wait for it, or choose another "
                 "hydra.run.dir"
             ) from None

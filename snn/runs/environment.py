@@ -54,7 +54,12 @@ def git_revision() -> str | None:
 def peak_memory_mib(device: torch.device) -> dict[str, float | None]:
     """Peak memory of this process so far, and on its GPU if it has one, in MiB."""
     host = None
-    if sys.platform != "win32":
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Unlike ru_maxrss it does not begin with the memory of the process that started this one.
+        (line,) = (x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        host = int(line.split()[1]) / 1024.0
+    elif sys.platform != "win32":
         import resource
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -10,7 +10,11 @@ Keys are dotted and their values plain, but for ``config`` (nested) and ``overri
 ``metrics.final.<split>.<m>``   of the weights after the last epoch; split is ``train``, ``val``,
                                 ``test`` or ``test_unheard``, m ``accuracy``, ``loss`` (``nll`` +
                                 ``regularizer``), ``hidden<i>/firing_rate`` (spikes per neuron and
-                                step), ``silent_share``, ``saturated_share``, ``spikes_per_sample``
+                                step), ``silent_share``, ``saturated_share``, ``spikes_per_sample``,
+                                or ``synops_per_sample``: input events (an encoder's spikes) times
+                                the neurons of the first layer, plus each layer's spikes times its
+                                recurrent and the next layer's (the readout's) neurons. Those of
+                                test splits are missing with ``test=false``
 ``metrics.best.<split>.<m>``    of the weights that did best on the validation part; null without
                                 such a part
 ``best_epoch``, ``epochs``      counted from 1

@@ -6,18 +6,24 @@ import os
 import signal
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psutil
+
 from snn.errors import SnnError
 from snn.runs.files import write_json
 
 STATUS_VERSION = 1
+# A running record's file is touched this often; another machine takes it for dead after so long.
+HEARTBEAT_SECONDS = 15.0
+STALE_SECONDS = 120.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -45,7 +51,12 @@ def _raising_signals() -> Iterator[list[int]]:
         received.append(signum)
         raise Interrupted(signum)
 
-    previous = {s: signal.signal(s, note_and_raise) for s in SIGNALS}
+    previous = {s: signal.getsignal(s) for s in SIGNALS}
+    for s, handler in previous.items():
+        # Whoever has set a handler means it: under Slurm, SIGTERM is a warning, and a job that
+        # ends before it is pre-empted is not requeued; submitit therefore stays.
+        if not callable(handler) or handler is signal.default_int_handler:
+            signal.signal(s, note_and_raise)
     try:
         yield received
     finally:
@@ -64,6 +75,66 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def is_live(path: Path, status: Mapping[str, Any]) -> bool:
+    """Whether the process behind a running record still works on it.
+
+    On the record's own machine the process itself is asked, known by its id and start time; from
+    another one only the heartbeat can be seen.
+
+    Args:
+        path: the record's file.
+        status: what stands in it.
+    """
+    pid = status.get("pid")
+    if status.get("host") == socket.gethostname() and isinstance(pid, int) and pid > 0:
+        try:
+            started = psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.Error:
+            return True  # it exists, but belongs to somebody else
+        known = status.get("process_start")
+        return not isinstance(known, int | float) or abs(started - known) < 1.0
+    try:
+        return time.time() - path.stat().st_mtime < STALE_SECONDS
+    except OSError:
+        return False
+
+
+@contextmanager
+def _heartbeat(path: Path) -> Iterator[None]:
+    """Touch a file every now and then, from a thread of its own."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(HEARTBEAT_SECONDS):
+            with suppress(OSError):  # a folder out of reach for a moment must not stop a run
+                os.utime(path)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def new_status(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of something that this process begins now."""
+    return {
+        "schema_version": STATUS_VERSION,
+        "state": "running",
+        "start": now(),
+        "end": None,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "process_start": psutil.Process().create_time(),
+        "error": None,
+        **facts,
+    }
+
+
 @contextmanager
 def recorded(path: Path, facts: Mapping[str, Any]) -> Iterator[None]:
     """Keep ``status.json`` true while a run lasts.
@@ -75,25 +146,18 @@ def recorded(path: Path, facts: Mapping[str, Any]) -> Iterator[None]:
         path: the file.
         facts: more that the file should say, e.g. the configuration's hash.
     """
-    status = {
-        "schema_version": STATUS_VERSION,
-        "state": "running",
-        "start": now(),
-        "end": None,
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "error": None,
-        **facts,
-    }
+    status = new_status(facts)
     write_json(path, status)
-    with _raising_signals() as received:
+    with _raising_signals() as received, _heartbeat(path):
         try:
             yield
             status["state"] = "completed"
         except BaseException as error:
             status["state"] = "failed"
+            # Whoever leaves in the midst comes back: submitit does so when it requeues a job.
+            kind = Interrupted if isinstance(error, SystemExit) else type(error)
             status["error"] = {
-                "type": type(error).__name__,
+                "type": kind.__name__,
                 "message": str(error),
                 "traceback": "".join(traceback.format_exception(error)),
             }

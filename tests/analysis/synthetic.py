@@ -53,6 +53,7 @@ def write_run(
     val: float | None = 0.8,
     train: float | None = 0.9,
     test: float | None = 0.7,
+    tested: bool = True,
     seconds: float = 10.0,
     spikes: float = 200.0,
     data: str = "randman",
@@ -67,6 +68,7 @@ def write_run(
         point: ``{dotted key: value}``, also its overrides.
         val: validation accuracy; None for a run without a validation part.
         train, test: accuracies.
+        tested: whether the run measured its test part.
         seconds: of training.
         spikes: hidden spikes per sample.
         data: name of the data set.
@@ -77,12 +79,14 @@ def write_run(
     run = RunDirectory(directory)
     run.path.mkdir(parents=True, exist_ok=True)
     config = config_with(point, data)
-    splits = {"train": train, "test": test} | ({} if val is None else {"val": val})
+    splits = {"train": train} | ({} if val is None else {"val": val})
+    splits |= {"test": test} if tested else {}
     metrics = {}
     for split, accuracy in splits.items():
         metrics[f"{split}/loss"] = None if accuracy is None else 1 - accuracy
         metrics[f"{split}/accuracy"] = accuracy
         metrics[f"{split}/hidden0/spikes_per_sample"] = spikes
+        metrics[f"{split}/synops_per_sample"] = 50 * spikes
     facts = {
         "epochs": 3,
         "fit_seconds": seconds,

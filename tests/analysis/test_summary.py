@@ -15,7 +15,14 @@ from snn.analysis.recommend import extensions, next_value, recommend
 from snn.analysis.records import read_records
 from snn.analysis.study import make_study
 from snn.analysis.summary import OURS, summarise
-from snn.analysis.views import ranking_table, recommended_table, seeds_table, values_table
+from snn.analysis.views import (
+    best_table,
+    ranking_table,
+    recommended_table,
+    seeds_table,
+    values_table,
+)
+from snn.runs import read_json, write_json
 from sweep_summary import main
 from tests.analysis.synthetic import write_grid, write_run
 
@@ -70,6 +77,42 @@ def test_recommended_combination_by_hand(tmp_path: Path) -> None:
     assert "66.00 %, a gain of 4.00 points" in table.note
 
 
+def test_a_search_without_test_part_is_ranked_and_says_so(tmp_path: Path) -> None:
+    write_grid(tmp_path, GRID, lambda point: by_hand(point) | {"tested": False, "spikes": 30.0})
+    study = study_of(tmp_path)
+    assert row(values_table(study), "scale", "10")[3:] == [
+        *("70.67 ± 10.07", "60.67 ± 10.07", "20.0 ± 10.0")
+    ]
+    best = best_table(study)
+    assert best.title == "The best point"
+    assert not any("test" in cells[0] for cells in best.rows)
+    assert row(best, "hidden spikes per sample") == ["hidden spikes per sample", "30.0"]
+    assert row(best, "synaptic operations per sample")[1] == "1500"
+    assert any("test=false" in note for note in study.notes)
+    write_grid(tmp_path / "more", GRID, lambda point: by_hand(point) | {"tested": True})
+    assert not any("test=false" in note for note in study_of(tmp_path / "more").notes)
+
+
+def test_a_summary_of_such_a_search_is_written_whole(tmp_path: Path) -> None:
+    write_grid(tmp_path, GRID, lambda point: by_hand(point) | {"tested": False})
+    summary = summarise(read_records(tmp_path))
+    text = (summary.folder / "report.html").read_text()
+    assert "ckpt_path=last test=true" in text
+    assert "nan" not in re.sub(r"base64,[^\"]*", "", text).lower().replace("finance", "")
+
+
+def test_an_option_that_older_records_lack_is_no_axis(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", {HIDDEN: 20, "seed": 1})
+    write_run(tmp_path / "1", {HIDDEN: 20, "seed": 2, "model.label_smoothing": None})
+    write_run(tmp_path / "2", {HIDDEN: 40, "seed": 1, "model.label_smoothing": None})
+    assert study_of(tmp_path).keys == [HIDDEN]
+    write_run(tmp_path / "3", {HIDDEN: 20, "seed": 1, "model.label_smoothing": 0.1})
+    study = study_of(tmp_path)
+    assert study.axis("model.label_smoothing").levels == ("0.1", "null")
+    write_run(tmp_path / "4", {HIDDEN: 20, "seed": 1, "model.label_smoothing": None})
+    assert len(study_of(tmp_path).runs) == 4  # one task, with and without the key
+
+
 def test_ranking_reports_no_test_accuracy(tmp_path: Path) -> None:
     write_grid(tmp_path, GRID, by_hand)
     table = ranking_table(study_of(tmp_path))
@@ -97,7 +140,7 @@ def test_an_edge_is_extended_by_a_command(tmp_path: Path) -> None:
     assert choice.axis.key == SCALE
     assert command == (
         "python train.py -m trainer.max_epochs=3 model.nb_hidden=20,40,60 model.scale=1000 "
-        "seed=1 hydra.sweep.dir=sweeps/a/scale_1000"
+        "seed=1 hydra.sweep.dir=sweeps/a"
     )
 
 
@@ -296,3 +339,16 @@ def test_what_a_user_can_mend(
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+
+
+def test_equal_accuracies_are_decided_by_the_loss(tmp_path: Path) -> None:
+    losses = {20: 0.3, 40: 0.1, 60: 0.2}
+    for units, loss in losses.items():
+        path = write_run(tmp_path / str(units), {HIDDEN: units}, val=1.0, seconds=units)
+        result = read_json(path / "result.json")
+        result["metrics.best.val.loss"] = loss
+        write_json(path / "result.json", result)
+    study = study_of(tmp_path)
+    assert [study.levels(point) for _, point in study.points.iterrows()] == [["40"], ["60"], ["20"]]
+    [choice] = recommend(study)
+    assert (choice.level, choice.mark, choice.lead) == ("40", "", 0.0)

@@ -13,10 +13,11 @@ import pytest
 from rich.console import Console
 
 from snn.analysis import watch as watching
-from snn.analysis.progress import duration, planned_total, progress
+from snn.analysis.progress import duration, planned_names, progress
 from snn.analysis.records import read_records
 from snn.analysis.watch import watch
-from snn.runs import write_json
+from snn.runs import recorded, write_json
+from snn.runs.plan import write_plan
 from tests.analysis.synthetic import write_grid, write_run
 
 HIDDEN = "model.nb_hidden"
@@ -29,10 +30,8 @@ def start_run(directory: Path, seconds_ago: float) -> None:
     write_json(directory / "status.json", status | {"start": start.isoformat(), "end": None})
 
 
-def plan(directory: Path, *overrides: str, params: str = "null") -> None:
-    lines = "".join(f"    - {override}\n" for override in overrides)
-    text = f"hydra:\n  sweeper:\n    params: {params}\n  overrides:\n    task:\n{lines}"
-    (directory / "multirun.yaml").write_text(text)
+def plan(directory: Path, *names: str) -> None:
+    write_plan(directory, ((name, [f"seed={name}"]) for name in names), ["train.py"])
 
 
 def test_counts_and_time_left(tmp_path: Path) -> None:
@@ -40,7 +39,7 @@ def test_counts_and_time_left(tmp_path: Path) -> None:
     write_run(tmp_path / "2", {HIDDEN: 60}, error="no")
     start_run(tmp_path / "3", seconds_ago=4)
     start_run(tmp_path / "4", seconds_ago=100)
-    now = progress(read_records(tmp_path), None, total=9)
+    now = progress(read_records(tmp_path), None, planned=9)
     assert (now.done, now.running, now.failed, now.left, now.is_over) == (2, 2, 1, 4, False)
     # Runs take 10 s, two at a time: 4 to begin, one with 6 s to go, one overdue.
     assert now.seconds_left == pytest.approx((4 * 10 + 6) / 2, abs=0.5)
@@ -49,27 +48,52 @@ def test_counts_and_time_left(tmp_path: Path) -> None:
 
 def test_without_a_total_nothing_is_left_to_say(tmp_path: Path) -> None:
     write_run(tmp_path / "0", {})
-    now = progress(read_records(tmp_path), None, total=None)
+    now = progress(read_records(tmp_path), None, planned=None)
     assert (now.left, now.seconds_left, now.is_over) == (None, None, False)
     assert "left" not in now.line()
 
 
-def test_total_of_a_multirun(tmp_path: Path) -> None:
-    assert planned_total(tmp_path) is None
-    plan(tmp_path, "model.nb_hidden=20,40,60", "seed=range(1,3)", "data=tbl")
-    assert planned_total(tmp_path) == 6
-    plan(tmp_path, "seed=1,2", params="{seed: '1,2,3', model.scale: '10,20'}")
-    assert planned_total(tmp_path) == 4
-    (tmp_path / "scale_5").mkdir()
-    plan(tmp_path / "scale_5", "model.scale=5", "seed=1,2")  # an extension
-    assert planned_total(tmp_path) == 6
-    (tmp_path / "scale_5" / "multirun.yaml").unlink()
-    (tmp_path / "multirun.yaml").write_text("hydra: [")
-    assert planned_total(tmp_path) is None
+def test_the_plan_tells_what_is_to_come(tmp_path: Path) -> None:
+    assert planned_names(tmp_path) is None
+    plan(tmp_path, "0", "1")
+    write_run(tmp_path / "1", {})
+    write_run(tmp_path / "7", {})  # of an earlier command
+    planned = planned_names(tmp_path)
+    assert planned == {"0", "1"}
+    assert progress(read_records(tmp_path), None, planned).total == 3
+    (tmp_path / "tbl").mkdir()
+    plan(tmp_path / "tbl", "5")
+    assert planned_names(tmp_path) == {"0", "1", "tbl/5"}
+    (tmp_path / "sweep.json").write_text("{")
+    assert planned_names(tmp_path) == {"tbl/5"}
+
+
+def test_a_sweep_that_was_stopped_is_not_waited_for(tmp_path: Path) -> None:
+    plan(tmp_path, "0", "1")
+    write_run(tmp_path / "0", {})
+    waited, output = [], io.StringIO()
+    watch(tmp_path, Console(file=output), sleep=waited.append)
+    assert sum(waited) == pytest.approx(watching.IDLE_SECONDS, abs=6)
+    assert "stopped with 1 points left" in output.getvalue()
+
+
+def test_a_sweep_at_work_is_waited_for(tmp_path: Path) -> None:
+    plan(tmp_path, "0", "1")
+    write_run(tmp_path / "0", {})
+    waited = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if sum(waited) > 3 * watching.IDLE_SECONDS:
+            write_run(tmp_path / "1", {})
+
+    with recorded(tmp_path / "sweep_status.json", {}):
+        watch(tmp_path, Console(file=io.StringIO()), sleep=sleep)
+    assert sum(waited) > 3 * watching.IDLE_SECONDS
 
 
 def test_one_line_per_change_until_all_is_done(tmp_path: Path) -> None:
-    plan(tmp_path, "model.nb_hidden=20,40,60")
+    plan(tmp_path, "0", "1", "2")
     events = [
         lambda: None,
         lambda: start_run(tmp_path / "0", 1),

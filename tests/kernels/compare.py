@@ -48,6 +48,7 @@ class Case:
     rule: str = "max"
     encoder: bool = False
     readout_leak: bool = False
+    smoothing: float = 0.0
     regularize: bool = True
     dense_input: bool = False
     seed: int = 0
@@ -140,7 +141,7 @@ class Case:
         """The same from the kernels."""
         return ops.network(self.x, self.layers(), self.readout(), self.encoder_parameters())
 
-    def training_step(self, class_weights: Tensor, spike_rate: float) -> ops.StepOutput:
+    def training_step(self, class_weights: Tensor | None, spike_rate: float) -> ops.StepOutput:
         """The fused step."""
         return ops.training_step(
             self.x,
@@ -150,6 +151,7 @@ class Case:
             self.encoder_parameters(),
             class_weights,
             spike_rate,
+            self.smoothing,
         )
 
     def gradients(self, loss: Tensor) -> dict[str, Tensor]:
@@ -163,22 +165,31 @@ class Case:
         }
 
     def loss(self, trace: Tensor, counts: list[Tensor]) -> Tensor:
-        loss = torch.nn.functional.cross_entropy(logits(trace, self.rule), self.labels)
+        loss = torch.nn.functional.cross_entropy(
+            logits(trace, self.rule), self.labels, label_smoothing=self.smoothing
+        )
         if self.regularize:
             for n in counts:
                 loss = loss + 1e-2 * n.sum() + 1e-3 * n.sum(0).square().mean()
         return loss
 
 
+TOLERANCE = 1e-10
+
+
 def error(actual: Tensor, expected: Tensor) -> float:
-    """Largest deviation relative to the largest expected value."""
+    """Relative error of a tensor: its largest deviation over its largest expected value.
+
+    Not entry by entry: where the terms of a sum cancel, an entry far smaller than its tensor is
+    rounding error in either order of summation.
+    """
     if expected.numel() == 0:
         return 0.0
     scale = expected.abs().max().item()
     return (actual - expected).abs().max().item() / (scale or 1.0)
 
 
-def assert_same(case: Case, tolerance: float = 1e-10) -> None:
+def assert_same(case: Case, tolerance: float = TOLERANCE) -> None:
     """Trace, spike counts, loss and every gradient agree."""
     trace, counts = case.kernels()
     expected_trace, expected_counts = case.reference()
@@ -187,6 +198,30 @@ def assert_same(case: Case, tolerance: float = 1e-10) -> None:
     assert error(trace, expected_trace) <= tolerance
     loss, expected_loss = case.loss(trace, counts), case.loss(expected_trace, expected_counts)
     assert error(loss, expected_loss) <= tolerance
-    expected = case.gradients(expected_loss)
+    _assert_same_gradients(case, loss, expected_loss, tolerance)
+
+
+def assert_same_fused(case: Case, tolerance: float = TOLERANCE) -> None:
+    """The fused step's logits, counts, loss and every gradient agree."""
+    weights = None  # there is no fused step of smoothed labels of weighted classes
+    if not case.smoothing:
+        weights = torch.linspace(0.5, 2.0, case.classes, dtype=case.dtype)
+    rate = 1e-2 if case.regularize else 0.0
+    trace, counts = case.reference()
+    nll = torch.nn.functional.cross_entropy(
+        trace.max(1).values, case.labels, weights, label_smoothing=case.smoothing
+    )
+    expected = nll + rate * sum(n.sum() for n in counts)
+    step = case.training_step(weights, rate)
+    assert error(step.nll, nll) <= tolerance
+    assert error(step.loss, expected) <= tolerance
+    assert error(step.logits, trace.max(1).values) <= tolerance
+    for n, expected_n in zip(step.spike_counts, counts, strict=True):
+        assert torch.equal(n, expected_n)
+    _assert_same_gradients(case, 3.0 * step.loss, 3.0 * expected, tolerance)
+
+
+def _assert_same_gradients(case: Case, loss: Tensor, expected: Tensor, tolerance: float) -> None:
+    wanted = case.gradients(expected)
     for name, grad in case.gradients(loss).items():
-        assert error(grad, expected[name]) <= tolerance, name
+        assert error(grad, wanted[name]) <= tolerance, name

@@ -1,6 +1,7 @@
 """Building and loading the kernels."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from snn.kernels import library
 
 ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "snn" / "kernels" / "cpu"
 
 
 @pytest.mark.skipif(not (ROOT / "setup.py").exists(), reason="needs the source tree")
@@ -29,15 +31,70 @@ def test_an_unknown_instruction_set_is_refused():
     assert "must be one of baseline, avx2, avx512" in library.load("mmx")
 
 
-def test_libraries_from_other_sources_are_refused(monkeypatch):
+def test_libraries_of_another_kind_are_refused(monkeypatch):
     class Stale:
         @staticmethod
         def snn_instruction_set():
             return 0
 
     monkeypatch.setattr(library, "_open", lambda name: Stale)
-    library.load.cache_clear()
-    try:
-        assert "cannot be loaded" in library.load("baseline")
-    finally:
-        library.load.cache_clear()
+    monkeypatch.setattr(library, "_loads", {})
+    assert "other sources" in library.load("baseline")
+
+
+@pytest.mark.skipif(not library.available(), reason="the CPU kernels are not built")
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (
+            lambda text: text.replace("alpha:p8@24 beta:p8@32", "beta:p8@24 alpha:p8@32"),
+            "alpha:p8@24",
+        ),
+        (lambda text: text.replace("threshold:d8", "threshold:i8"), "threshold:d8@56"),
+        (lambda text: text.replace("meaning 1", "meaning 2"), "2"),
+    ],
+)
+def test_libraries_with_other_structs_are_refused(monkeypatch, change, named):
+    stale = change(library.layout()).encode()
+    assert stale != library.layout().encode()
+
+    def with_other_structs(name):
+        dll = original(name)
+        dll.snn_describe = lambda: stale
+        return dll
+
+    original = library._open
+    monkeypatch.setattr(library, "_open", with_other_structs)
+    monkeypatch.setattr(library, "_loads", {})
+    message = library.load("baseline")
+    assert "other sources" in message
+    assert named in message
+
+
+COMPILER = shutil.which(os.environ.get("CXX", "c++"))
+
+
+@pytest.mark.skipif(not (SOURCES.exists() and COMPILER), reason="needs sources and a C++ compiler")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"void* alpha;": "void* was_alpha;", "void* beta;": "void* alpha;", "was_alpha;": "beta;"},
+        {"int64_t lag;": "double lag;"},
+        {"double spike_rate;": "double spike_rate; double more;"},
+        {"kMeaning = 1": "kMeaning = 2"},
+    ],
+)
+def test_a_change_of_the_sources_changes_what_a_library_says(tmp_path, changes):
+    changed = (SOURCES / "abi.hpp").read_text()
+    for old, new in changes.items():
+        assert old in changed
+        changed = changed.replace(old, new, 1)
+    (tmp_path / "abi.hpp").write_text(changed)
+    (tmp_path / "layout.hpp").write_text((SOURCES / "layout.hpp").read_text())
+    main = '#include <cstdio>\n#include "layout.hpp"\n'
+    main += "int main() { std::fputs(snn::layout().c_str(), stdout); }\n"
+    (tmp_path / "main.cpp").write_text(main)
+    subprocess.run([COMPILER, "-std=c++17", "main.cpp", "-o", "main"], cwd=tmp_path, check=True)
+    said = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout
+    assert (said == library.layout()) == (not changes)

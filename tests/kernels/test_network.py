@@ -1,6 +1,7 @@
 """The network on its backends: same results, a clear choice, repeatable training."""
 
 import logging
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
 from snn.functional import LIFDynamics
 from snn.fused import fused_step
+from snn.heterogeneity import spread_decay
 from snn.kernels import library, ops
 from snn.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
 from snn.losses import ClassificationLoss, SpikeRegularizer
@@ -94,11 +96,68 @@ def test_the_fused_step_agrees(analog, reduction):
 
 
 @built
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_fused_step_smooths_labels(dtype):
+    loss = ClassificationLoss("nll", label_smoothing=0.3).to(dtype)
+    x, options = batch(), {"dropout": 0.2, "dtype": dtype}
+    expected = outcome(make("einsum", **options), x, loss)
+    actual = outcome(make("cpu", **options), x, loss, fused=True)
+    assert_same_outcome(actual, expected, 1e-10 if dtype == torch.float64 else 1e-4)
+    plain = outcome(make("cpu", **options), x, fused=True)
+    assert error(plain[0].detach(), expected[0].detach()) > 1e-3
+
+
+@built
+def test_an_infinite_logit_of_another_class_matters_only_to_smoothed_labels():
+    network = make("cpu")
+    with torch.no_grad():
+        network.readout.weight[:, 2] = -1e300
+    labels = torch.zeros(len(LABELS), dtype=torch.int64)
+    for smoothing in (0.0, 0.1):
+        loss = ClassificationLoss("nll", label_smoothing=smoothing).double()
+        step = fused_step(network, batch(), labels, loss, SpikeRegularizer())
+        expected = loss(network(batch()).logits, labels)
+        assert error(step.loss.detach(), expected.detach()) <= 1e-10
+
+
+@built
+@pytest.mark.parametrize("learn", ["fixed", "neuron"])
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("detach_reset", [True, False])
+def test_neurons_with_time_constants_of_their_own_agree(learn, fused, detach_reset):
+    """Different in every layer and for both constants."""
+
+    def networks(backend):
+        torch.manual_seed(1)
+        dynamics = LIFDynamics(scale=10.0, detach_reset=detach_reset, leak_scaled_input=True)
+        hidden = [
+            RecurrentLIF(
+                inputs,
+                units,
+                spread_decay(0.8, 1.0, units),
+                spread_decay(0.9, 1.0, units, "gamma"),
+                dynamics,
+                weight_scale=1.5,
+                learn_alpha=learn,
+                learn_beta=learn,
+            )
+            for inputs, units in ((25, 30), (30, 20))
+        ]
+        network = SpikingNetwork(hidden, LeakyReadout(20, 3, 0.8, 0.9), None, "max", backend)
+        return network.double()
+
+    expected = outcome(networks("einsum"), batch())
+    assert expected[1][1].sum() > 0
+    assert_same_outcome(outcome(networks("cpu"), batch(), fused=fused), expected)
+
+
+@built
 @pytest.mark.parametrize(
     ("network", "loss", "regularizer"),
     [
         ({"rule": "last"}, {}, {}),
         ({}, {"name": "multi_margin"}, {}),
+        ({}, {"class_weights": [1.0, 0.5, 2.0], "label_smoothing": 0.1}, {}),
         ({}, {}, {"rate_l2": 1e-3}),
         ({}, {}, {"rate": 1.0, "reduction": "mean"}),  # two layers
         ({"backend": "einsum"}, {}, {}),
@@ -149,34 +208,76 @@ def test_wide_unit_ids():
     assert torch.equal(network(EventBatch(wide, events.index)).logits, network(events).logits)
 
 
-@built
-@pytest.mark.parametrize("fused", [False, True])
-@pytest.mark.parametrize("threads", [1, 2])
-def test_training_repeats_bit_for_bit(fused, threads):
+@contextmanager
+def running_with(threads):
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        options = {"dtype": torch.float32, "dropout": 0.2}
-        runs = [outcome(make("cpu", **options), batch(), fused=fused) for _ in range(3)]
+        yield
     finally:
         torch.set_num_threads(before)
-    for run in runs[1:]:
-        assert torch.equal(run[0], runs[0][0])
-        for name, grad in runs[0][2].items():
-            assert torch.equal(run[2][name], grad), name
+
+
+def many():
+    """More samples than fill the blocks of three threads evenly."""
+    return EventBatch(random_store(40, 30, 25, 0.1, 3), torch.randperm(40)[:37])
+
+
+def trained(threads, fused, steps=6):
+    """Losses and weights after some steps of training in float32, with dropout."""
+    with running_with(threads):
+        network = make("cpu", dtype=torch.float32, dropout=0.2, learn_alpha="neuron")
+        torch.manual_seed(5)
+        x, labels = many(), torch.arange(37) % 3
+        optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+        nll, regularizer, losses = ClassificationLoss(), SpikeRegularizer(1e-3), []
+        for _ in range(steps):
+            optimizer.zero_grad()
+            if fused:
+                loss = fused_step(network, x, labels, nll, regularizer).loss
+            else:
+                output = network(x)
+                loss = nll(output.logits, labels) + regularizer(output.spike_counts)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+    return [*losses, *(p.detach() for p in network.parameters())]
 
 
 @built
-def test_the_number_of_threads_changes_only_the_order_of_sums():
-    before = torch.get_num_threads()
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_training_repeats_bit_for_bit(fused, threads):
+    first = trained(threads, fused)
+    assert not torch.equal(first[0], first[5])
+    for _ in range(2):
+        for value, again in zip(first, trained(threads, fused), strict=True):
+            assert torch.equal(value, again)
+
+
+@built
+@pytest.mark.parametrize("analog", [False, True])
+def test_outputs_do_not_depend_on_the_number_of_threads(analog):
+    x = torch.randn(37, 30, 4) if analog else many()
+    outputs = []
+    for threads in (1, 2, 3):
+        with running_with(threads), torch.no_grad():
+            outputs.append(make("cpu", analog=analog, dtype=torch.float32)(x))
+    for output in outputs[1:]:
+        assert torch.equal(output.logits, outputs[0].logits)
+        for counts, expected in zip(output.spike_counts, outputs[0].spike_counts, strict=True):
+            assert torch.equal(counts, expected)
+
+
+@built
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_number_of_threads_changes_only_the_order_of_sums(fused):
     outcomes = []
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            outcomes.append(outcome(make("cpu"), batch()))
-    finally:
-        torch.set_num_threads(before)
-    assert_same_outcome(outcomes[1], outcomes[0], 1e-12)
+    for threads in (1, 2, 3):
+        with running_with(threads):
+            outcomes.append(outcome(make("cpu"), batch(), fused=fused))
+    for other in outcomes[1:]:
+        assert_same_outcome(other, outcomes[0], 1e-12)
 
 
 @built
@@ -246,7 +347,7 @@ def test_indices_out_of_range_are_refused():
     broken = EventStore(events.store.indptr, events.store.units + 1, 40, 25)
     with pytest.raises(IndexError, match=r"unit lies outside 0\.\.24"):
         network(EventBatch(broken, events.index))
-    with pytest.raises(ValueError, match="24 inputs"):
+    with pytest.raises(ValueError, match=r"must be \(24, 30\)"):
         network(EventStore(events.store.indptr, events.store.units, 40, 24))
     with pytest.raises(IndexError, match="labels"):
         fused_step(network, events, LABELS + 1, ClassificationLoss(), SpikeRegularizer())

@@ -30,7 +30,8 @@ def read_curve(path: Path, column: str) -> tuple[list[int], list[float]]:
 
 def training_curves(study: Study) -> Figure | None:
     """Accuracy after each epoch; None if no run left its curve."""
-    order = study.frame["metric"].dropna().sort_values(ascending=False, kind="stable").index
+    ranked = study.frame.dropna(subset="metric")
+    order = ranked.sort_values(["metric", "tie"], ascending=False, kind="stable").index
     half = min(MOST, len(order) // 2) if len(order) > 1 else len(order)
     groups = {f"the best {half}": order[:half], f"the worst {half}": order[::-1][:half][::-1]}
     if len(order) == 1:

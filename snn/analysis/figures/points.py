@@ -30,7 +30,7 @@ def costs(study: Study) -> Figure:
     """The metric against training time and against spikes, with the Pareto fronts."""
     figure = new_figure(9.5, 3.8)
     panels = figure.subplots(1, 2, sharey=True)
-    titles = {"seconds": "training time (s)", "spikes": "hidden spikes per test sample"}
+    titles = {"seconds": "training time (s)", "spikes": "hidden spikes per sample"}
     for panel, (cost, title) in zip(panels, titles.items(), strict=True):
         _front(panel, study, cost)
         panel.set_xlabel(title)
@@ -68,7 +68,9 @@ def _front(panel: Panel, study: Study, cost: str) -> None:
         text = f"{below} points lie below"
         panel.text(0.98, 0.02, text, ha="right", transform=panel.transAxes, fontsize=8, bbox=BOX)
     best = front[-1]
-    panel.plot(x[best], y[best], "*", color=colour(5), markersize=12, label="best", zorder=3)
+    panel.plot(
+        x[best], y[best], "*", color=colour(5), markersize=12, label="best at least cost", zorder=3
+    )
     positive = x.min() > 0
     if positive and x.max() / x.min() > 8:
         log_ticks(panel)

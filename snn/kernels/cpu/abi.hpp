@@ -7,6 +7,10 @@
 
 namespace snn {
 
+// To be raised, here and there, when a field or a number comes to mean something else: a new order
+// of surrogates, another unit. Names, kinds and places of the fields guard themselves (layout.hpp).
+constexpr int64_t kMeaning = 1;
+
 enum InputKind : int64_t { kEvents16, kEvents32, kDense };
 enum StageKind : int64_t { kLif, kEncoder };
 
@@ -73,6 +77,7 @@ struct Loss {
   double* nll;                // [batch]: weighted contributions
   double* spikes;             // [batch]: hidden spikes of each sample
   double spike_rate;          // gradient of the penalty with respect to each count
+  double smoothing;           // share of each label that is spread over all classes
 };
 
 struct Problem {

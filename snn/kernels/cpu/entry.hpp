@@ -7,6 +7,7 @@
 #include <omp.h>
 #endif
 
+#include "layout.hpp"
 #include "network.hpp"
 
 namespace snn {
@@ -131,10 +132,9 @@ SNN_EXPORT int snn_run_f32(const snn::Problem* p, int64_t mode) {
 SNN_EXPORT int snn_run_f64(const snn::Problem* p, int64_t mode) {
   return snn::run<double>(*p, mode);
 }
-// To be compared with the Python mirror before anything is called.
-SNN_EXPORT void snn_layout(int64_t* sizes, int64_t* vector_bytes) {
-  const size_t bytes[] = {sizeof(snn::Input), sizeof(snn::Stage), sizeof(snn::Readout),
-                          sizeof(snn::Loss), sizeof(snn::Problem)};
-  for (int k = 0; k < 5; ++k) sizes[k] = static_cast<int64_t>(bytes[k]);
-  *vector_bytes = SNN_VECTOR_BYTES;
+// Lives as long as the library.
+SNN_EXPORT const char* snn_describe() {
+  static const std::string text = snn::layout();
+  return text.c_str();
 }
+SNN_EXPORT int64_t snn_vector_bytes() { return SNN_VECTOR_BYTES; }

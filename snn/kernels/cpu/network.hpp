@@ -104,7 +104,7 @@ bool forward_block(const Plan<T>& plan, Block<T> block, bool fused, Worker<T>& w
     if (fused)
       p.loss->nll[b] = negative_log_likelihood<T>(
           logits, classes, p.loss->labels[b], static_cast<const T*>(p.loss->sample_weight)[b],
-          grad_logits + i * classes);
+          static_cast<T>(p.loss->smoothing), grad_logits + i * classes);
   }
   return true;
 }

@@ -41,16 +41,24 @@ void readout_maximum(const Plan<T>& plan, const T* trace, T* logits, int64_t* ar
   }
 }
 
-// Weighted negative log-likelihood of the label; `grad` receives its gradient, [classes].
+// Weighted negative log-likelihood of the label, of which the share `smoothing` goes to all classes
+// alike; `grad` receives its gradient, [classes].
 template <typename T>
 double negative_log_likelihood(const T* logits, int64_t classes, int64_t label, T weight,
-                               T* grad) {
+                               T smoothing, T* grad) {
   T top = logits[0], sum = 0;
   for (int64_t c = 1; c < classes; ++c) top = logits[c] > top ? logits[c] : top;
   for (int64_t c = 0; c < classes; ++c) sum += grad[c] = std::exp(logits[c] - top);
+  const T other = smoothing / static_cast<T>(classes), target = T(1) - smoothing + other;
   for (int64_t c = 0; c < classes; ++c)
-    grad[c] = weight * (grad[c] / sum - (c == label ? T(1) : T(0)));
-  return static_cast<double>(weight * (std::log(sum) - (logits[label] - top)));
+    grad[c] = weight * (grad[c] / sum - (c == label ? target : other));
+  T likelihood = logits[label] - top;
+  if (smoothing != 0) {  // else an infinite logit of another class would count
+    T mean = 0;
+    for (int64_t c = 0; c < classes; ++c) mean += logits[c] - top;
+    likelihood += smoothing * (mean / static_cast<T>(classes) - likelihood);
+  }
+  return static_cast<double>(weight * (std::log(sum) - likelihood));
 }
 
 // Adjoint d(t) of the drive for t < steps, written to rows + t * stride; the gradient of the trace

@@ -1,0 +1,225 @@
+"""Compile the GPU kernels without a GPU and print what each needs of a multiprocessor.
+
+    python -m benchmarks.gpu_resources
+    python -m benchmarks.gpu_resources --arch 80 90 --hidden 100 200 --dtypes float64
+
+Triton brings its own LLVM and ptxas. The launches of a forward and a backward pass are gone
+through with tensors on the CPU and nothing is run, so that each kernel is compiled for the very
+arguments that it would get. Local memory means that registers were spilled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+os.environ["TRITON_INTERPRET"] = "0"  # read when kernels are defined, below
+
+import torch
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.backends.nvidia import __file__ as nvidia
+from triton.runtime.driver import driver
+from triton.runtime.jit import JITFunction
+
+from snn.events import EventBatch, EventStore
+from snn.functional import LIFDynamics
+from snn.kernels.gpu import ops, plan
+from snn.kernels.ops import EncoderParameters, LIFParameters, ReadoutParameters
+
+PROCESSORS = 132
+"""Of an H100 or H200."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a kernel needs.
+
+    Attributes:
+        kernel: name of its function.
+        options: those of its compile-time constants that choose a variant.
+        arch: compute capability times ten.
+        registers: of a thread.
+        local_bytes: of a thread: spilled registers.
+        shared_bytes: of a program.
+        warps: of a program.
+        barriers: instructions in which the threads of a program wait for each other.
+    """
+
+    kernel: str
+    options: str
+    arch: int
+    registers: int
+    local_bytes: int
+    shared_bytes: int
+    warps: int
+    barriers: int
+
+
+class _NoDevice:
+    """Stands for a GPU that is not there."""
+
+    def __init__(self, arch: int) -> None:
+        self.arch = arch
+
+    def get_current_device(self) -> int:
+        return self.arch  # compiled kernels are remembered for each device
+
+    def get_current_stream(self, device: int) -> int:
+        return 0
+
+    def get_current_target(self) -> GPUTarget:
+        return GPUTarget("cuda", self.arch, 32)
+
+
+@contextmanager
+def compile_only(arch: int) -> Iterator[dict[str, Compiled]]:
+    """Launches compile kernels and run none; yields what was compiled."""
+    found: dict[str, Compiled] = {}
+    launch, active = JITFunction.run, driver._active
+
+    def compile_one(self, *args, grid, warmup, **kwargs):
+        kernel = launch(self, *args, grid=grid, warmup=True, **kwargs)
+        if kernel.hash not in found:
+            found[kernel.hash] = _describe(kernel, arch, kwargs)
+        return kernel
+
+    JITFunction.run = compile_one
+    driver.set_active(_NoDevice(arch))
+    try:
+        yield found
+    finally:
+        JITFunction.run = launch
+        driver._active = active
+
+
+def _tool(name: str, kernel, *flags: str) -> str:
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(kernel.asm["cubin"])
+        file.flush()
+        tool = os.path.join(os.path.dirname(nvidia), "bin", name)
+        return subprocess.run(
+            [tool, *flags, file.name], capture_output=True, text=True, check=True
+        ).stdout
+
+
+def _describe(kernel, arch: int, given: dict[str, object]) -> Compiled:
+    usage = _tool("cuobjdump", kernel, "--dump-resource-usage")
+    registers, stack, local = re.search(r"REG:(\d+) STACK:(\d+) .*LOCAL:(\d+)", usage).groups()
+    shown = [
+        value if isinstance(value, str) else f"{name}={value}"
+        for name, value in given.items()
+        if name.isupper() and (value is not False) and value != "ieee"
+    ]
+    return Compiled(
+        kernel.metadata.name,
+        " ".join(name.removesuffix("=True") for name in shown),
+        arch,
+        int(registers),
+        int(stack) + int(local),
+        kernel.metadata.shared,
+        kernel.metadata.num_warps,
+        len(re.findall(r"\bBAR\.SYNC", _tool("nvdisasm", kernel, "-c"))),
+    )
+
+
+def _store(samples: int, steps: int, units: int, events: int) -> EventStore:
+    draw = torch.randint
+    total = samples * events
+    return EventStore.from_events(
+        torch.arange(samples).repeat_interleave(events).numpy(),
+        draw(steps, (total,)).numpy(),
+        draw(units, (total,)).numpy(),
+        nb_samples=samples,
+        nb_steps=steps,
+        nb_units=units,
+    )
+
+
+def network_pass(
+    units: int,
+    dtype: torch.dtype = torch.float32,
+    *,
+    batch: int = 256,
+    steps: int = 100,
+    mode: str = "events",
+    recurrent: bool = True,
+    learned: bool = False,
+    masked: bool = False,
+    analog: bool = False,
+    **dynamics: object,
+) -> None:
+    """Go through a training step of a network with one hidden layer of ``units`` neurons."""
+    with torch.device("cpu"):
+        weight = torch.randn(48, units, dtype=dtype, requires_grad=True)
+        square = torch.randn(units, units, dtype=dtype, requires_grad=True) if recurrent else None
+        decay = torch.full((units,), 0.9, dtype=dtype, requires_grad=learned)
+        mask = torch.ones(batch, steps, units, dtype=dtype) if masked else None
+        readout = torch.randn(units, 10, dtype=dtype, requires_grad=True)
+        encoder, x = None, EventBatch(_store(batch, steps, 48, 20), torch.arange(batch))
+        if analog:
+            gain = torch.randn(48, dtype=dtype, requires_grad=True)
+            encoder, x = EncoderParameters(gain, gain, 0.9), torch.randn(batch, steps, 4)
+    os.environ["SNN_GPU_INPUT"] = mode
+    try:
+        layer = LIFParameters(weight, square, decay, decay, LIFDynamics(**dynamics), mask)
+        out, counts = ops.network(x, [layer], ReadoutParameters(readout, 0.8, 0.9), encoder)
+        (out.sum() + counts[0].sum()).backward()
+    finally:
+        del os.environ["SNN_GPU_INPUT"]
+
+
+def compile_all(arch: int, sizes: list[int], dtypes: list[torch.dtype]) -> list[Compiled]:
+    """Kernels of networks of these sizes and of every option, for a compute capability."""
+    with compile_only(arch) as found, plan.override(processors=PROCESSORS):
+        for dtype in dtypes:
+            for units in sizes:
+                for batch in (64, 4096):
+                    network_pass(units, dtype, batch=batch, steps=4)
+        dtype = dtypes[0]
+        for surrogate in ("boxcar", "atan", "triangular", "exponential", "sigmoid", "gaussian"):
+            network_pass(48, dtype, steps=3, surrogate=surrogate, scale=5.0)
+        network_pass(200, dtype, steps=3, recurrence="current", reset="subtract", mode="dense")
+        network_pass(200, dtype, steps=3, detach_reset=False, learned=True, masked=True)
+        network_pass(200, dtype, steps=3, recurrent=False, analog=True)
+        network_pass(1, dtype, batch=1, steps=1)  # an argument that is 1 is compiled in
+        before = torch.get_float32_matmul_precision()
+        try:
+            for precision in ("high", "medium"):
+                torch.set_float32_matmul_precision(precision)
+                network_pass(100, torch.float32, steps=3)
+        finally:
+            torch.set_float32_matmul_precision(before)
+    return list(found.values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--arch", nargs="+", type=int, default=[90], help="e.g. 80 90")
+    parser.add_argument("--hidden", nargs="+", type=int, default=[32, 64, 100, 200, 450, 1000])
+    parser.add_argument("--dtypes", nargs="+", default=["float32"])
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    dtypes = [getattr(torch, name) for name in args.dtypes]
+    rows = [row for arch in args.arch for row in compile_all(arch, args.hidden, dtypes)]
+    if args.json:
+        json.dump([asdict(row) for row in rows], sys.stdout)
+        return
+    print(f"`python -m benchmarks.gpu_resources {' '.join(sys.argv[1:])}`, triton", end=" ")
+    print(triton.__version__, "\n")
+    names = list(Compiled.__dataclass_fields__)
+    print("|", " | ".join(names), "|\n" + "|---" * len(names) + "|")
+    for row in rows:
+        print("|", " | ".join(str(getattr(row, name)) for name in names), "|")
+
+
+if __name__ == "__main__":
+    main()

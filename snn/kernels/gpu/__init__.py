@@ -1,0 +1,8 @@
+"""Kernels for the GPU, in Triton; :mod:`snn.functional` is their reference.
+
+Importing this package does not import Triton: :func:`obstacle` says whether it can be used.
+"""
+
+from snn.kernels.gpu.availability import description, interpreted, obstacle
+
+__all__ = ["description", "interpreted", "obstacle"]

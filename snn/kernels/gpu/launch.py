@@ -1,0 +1,192 @@
+"""From tensors to launches of the LIF kernels."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from snn.kernels.gpu.backward import lif_backward
+from snn.kernels.gpu.forward import lif_forward
+from snn.kernels.gpu.plan import lif_plan, padded
+from snn.kernels.gpu.problem import LIFSpec, scalars
+
+
+class LIFTensors(NamedTuple):
+    """What a layer computes with, in one dtype on one device."""
+
+    drive: Tensor
+    """Input currents ``[step, batch, unit]``, the last dimension contiguous."""
+    recurrent: Tensor | None
+    """``[unit, unit]``."""
+    alpha: Tensor
+    beta: Tensor
+    gain: Tensor
+    """``[unit]`` each."""
+    mask: Tensor | None
+    """``[step or 1, batch, unit]``, the last dimension contiguous."""
+
+
+class LIFResult(NamedTuple):
+    """What a layer leaves; each ``[step, batch, unit]``, of rows that may be padded."""
+
+    sent: Tensor
+    """Spikes after dropout."""
+    counts: Tensor
+    """Spikes before dropout, ``[batch, unit]``."""
+    potential: Tensor | None
+    current: Tensor | None
+
+
+class LIFGradients(NamedTuple):
+    """Adjoints of what a layer computes with."""
+
+    drive: Tensor
+    """``[step, batch, unit]``."""
+    constants: Tensor | None
+    """Of alpha, beta and gain, ``[3, unit]``."""
+
+
+def _square(weight: Tensor | None, width: int, transpose: bool) -> Tensor | None:
+    """Recurrent weights with rows and columns of zeros up to ``width``."""
+    if weight is None:
+        return None
+    weight = weight.detach().t() if transpose else weight.detach()
+    missing = width - weight.shape[0]
+    return F.pad(weight, (0, missing, 0, missing)) if missing else weight.contiguous()
+
+
+def _strides(x: Tensor | None) -> tuple[int, int]:
+    """Of time and sample; a mask that is held over time has no step."""
+    if x is None:
+        return 0, 0
+    return (0 if x.shape[0] == 1 else x.stride(0)), x.stride(1)
+
+
+def _constants(spec: LIFSpec, like: Tensor) -> Tensor:
+    d = spec.dynamics
+    return scalars((d.threshold, d.scale, d.initial_potential), like)
+
+
+def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
+    """Run a layer over a sequence that starts from rest."""
+    drive, recurrent, alpha, beta, gain, mask = tensors
+    steps, batch, units = drive.shape
+    width = padded(units)
+    sent = drive.new_empty(steps, batch, width)
+    counts = drive.new_empty(batch, width)
+    potential = torch.empty_like(sent) if spec.keep else None
+    current = torch.empty_like(sent) if spec.keep_current else None
+    plan = lif_plan(batch, units, recurrent is not None, drive.dtype, drive.device)
+    matrix = _square(recurrent, width, transpose=False)
+    if sent.numel() == 0:
+        counts.zero_()
+    else:
+        lif_forward[(-(-batch // plan.block_b),)](
+            drive,
+            sent if matrix is None else matrix,
+            alpha.contiguous(),
+            beta.contiguous(),
+            gain.contiguous(),
+            _constants(spec, drive),
+            sent if mask is None else mask,
+            sent,
+            sent if potential is None else potential,
+            sent if current is None else current,
+            counts,
+            batch,
+            steps,
+            units,
+            width,
+            width,
+            drive.stride(0),
+            drive.stride(1),
+            *_strides(mask),
+            RECURRENT=matrix is not None,
+            PREVIOUS=spec.dynamics.recurrence == "previous",
+            RESET_ZERO=spec.dynamics.reset == "zero",
+            MASKED=mask is not None,
+            KEEP_POTENTIAL=spec.keep,
+            KEEP_CURRENT=spec.keep_current,
+            PRODUCT=plan.product,
+            PRECISION=plan.precision,
+            BLOCK_B=plan.block_b,
+            BLOCK_N=plan.block_n,
+            BLOCK_K=plan.block_k,
+            num_warps=plan.warps,
+            num_stages=1,
+        )
+    cut = [None if x is None else x[..., :units] for x in (sent, counts, potential, current)]
+    return LIFResult(*cut)
+
+
+def backward(
+    spec: LIFSpec,
+    tensors: LIFTensors,
+    result: LIFResult,
+    grad_sent: Tensor | None,
+    grad_counts: Tensor | None,
+    learned: bool,
+) -> LIFGradients:
+    """Adjoints from those of the spikes after dropout and of the spike counts.
+
+    Args:
+        spec: as in the forward pass.
+        tensors: as in the forward pass; the drive's values are not used.
+        result: of the forward pass.
+        grad_sent: ``[step, batch, unit]``, the last dimension contiguous.
+        grad_counts: ``[batch, unit]``.
+        learned: whether the constants want a gradient.
+    """
+    _, recurrent, alpha, beta, gain, mask = tensors
+    steps, batch, units = result.potential.shape
+    width = padded(units)
+    potential, current = result.potential, result.current
+    grad_drive = potential.new_empty(steps, batch, width)
+    plan = lif_plan(batch, units, recurrent is not None, potential.dtype, potential.device)
+    programs = -(-batch // plan.block_b)
+    sums = potential.new_zeros(3, programs, width) if learned else None
+    matrix = _square(recurrent, width, transpose=True)
+    if grad_drive.numel():
+        lif_backward[(programs,)](
+            potential,
+            potential if current is None else current,
+            potential if grad_sent is None else grad_sent,
+            potential if grad_counts is None else grad_counts.contiguous(),
+            potential if matrix is None else matrix,
+            alpha.contiguous(),
+            beta.contiguous(),
+            gain.contiguous(),
+            _constants(spec, potential),
+            potential if mask is None else mask,
+            grad_drive,
+            grad_drive if sums is None else sums,
+            batch,
+            steps,
+            units,
+            width,
+            width,
+            *_strides(grad_sent),
+            *_strides(mask),
+            RECURRENT=matrix is not None,
+            PREVIOUS=spec.dynamics.recurrence == "previous",
+            RESET_ZERO=spec.dynamics.reset == "zero",
+            ATTACHED=not spec.dynamics.detach_reset,
+            MASKED=mask is not None,
+            WITH_SENT=grad_sent is not None,
+            WITH_COUNTS=grad_counts is not None,
+            KEPT_CURRENT=current is not None,
+            LEARNED=learned,
+            SURROGATE=spec.dynamics.surrogate,
+            PRODUCT=plan.product,
+            PRECISION=plan.precision,
+            BLOCK_B=plan.block_b,
+            BLOCK_N=plan.block_n,
+            BLOCK_K=plan.block_k,
+            num_warps=plan.warps,
+            num_stages=1,
+        )
+    constants = sums.sum(1)[:, :units] if learned else None
+    return LIFGradients(grad_drive[..., :units], constants)

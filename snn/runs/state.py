@@ -1,0 +1,105 @@
+"""What a directory holds of a run that is wanted there, and what is to be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from snn.errors import RunError
+from snn.runs.directory import RunDirectory
+from snn.runs.files import read_json
+from snn.runs.identity import config_hash, differences
+from snn.runs.result import RESULT_VERSION
+from snn.runs.status import STATUS_VERSION, Interrupted, is_live
+
+
+class State(StrEnum):
+    """How far a run is."""
+
+    NEW = "new"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    COMPLETED = "completed"
+    REFUSED = "refused"
+    """The directory holds something that must not be touched: another run's record, one of a
+    newer version, a damaged one."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in a run's directory.
+
+    Attributes:
+        state: how far the run is.
+        reason: of a refusal; or type and first line of the error that ended the run.
+        result: the record of a completed run.
+        where: ``host:pid`` of a running one.
+    """
+
+    state: State
+    reason: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    where: str = ""
+
+
+def look(run: RunDirectory, config: Mapping[str, Any]) -> Found:
+    """How far a run is in its directory; changes nothing.
+
+    Args:
+        run: the directory; need not exist.
+        config: resolved configuration of the run that is wanted there.
+    """
+    try:
+        if not run.status.exists():
+            if run.result.exists():
+                raise RunError(f"{run.result} has no status.json beside it")
+            return Found(State.NEW)
+        status = read_json(run.status)
+        _refuse_newer(run.status, status, STATUS_VERSION)
+        if run.config.exists():
+            _refuse_other(run, read_json(run.config), config)
+        if status.get("state") == "completed":
+            return Found(State.COMPLETED, result=_result(run, config))
+    except RunError as error:
+        return Found(State.REFUSED, str(error))
+    if status.get("state") == "running":
+        if is_live(run.status, status):
+            where = f"{status.get('host', '?')}:{status.get('pid', '?')}"
+            return Found(State.RUNNING, where=where)
+        return Found(State.INTERRUPTED, "its process is gone")
+    error = status.get("error") or {}
+    kind = error.get("type", "unknown error")
+    lines = str(error.get("message", "")).strip().splitlines() or [""]
+    reason = f"{kind}: {lines[0]}".rstrip(": ")
+    return Found(State.INTERRUPTED if kind == Interrupted.__name__ else State.FAILED, reason)
+
+
+def _result(run: RunDirectory, config: Mapping[str, Any]) -> dict[str, Any]:
+    result = read_json(run.result)
+    if not isinstance(result, dict) or "schema_version" not in result:
+        raise RunError(f"{run.result}: not the record of a run")
+    _refuse_newer(run.result, result, RESULT_VERSION)
+    if result.get("config_hash") != config_hash(config):
+        _refuse_other(run, result.get("config") or {}, config)
+    return result
+
+
+def _refuse_newer(path: Any, record: Mapping[str, Any], known: int) -> None:
+    version = record.get("schema_version") if isinstance(record, Mapping) else None
+    if not isinstance(version, int):
+        raise RunError(f"{path}: schema_version {version!r}; not the record of a run")
+    if version > known:
+        raise RunError(
+            f"{path}: schema_version {version} was written by a newer version of this program, "
+            f"which knows up to {known}"
+        )
+
+
+def _refuse_other(run: RunDirectory, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    changed = differences(old, new)
+    if changed:
+        listed = ", ".join(f"{key}: {a!r} -> {b!r}" for key, (a, b) in changed.items())
+        raise RunError(f"{run.path} holds a run with another configuration ({listed})")

@@ -1,0 +1,103 @@
+"""A sweep as Hydra runs it: its overrides expanded, its launcher used."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from snn.cli import Refused
+from snn.compose import Composer
+from snn.errors import SnnError, SweepError
+from snn.runs.state import Found, State
+from snn.sweeps.launch import launch_all
+from snn.sweeps.launchers import parallel_jobs
+from snn.sweeps.points import Point, expand, make_points
+from snn.sweeps.report import counts, point_table, print_end
+from snn.sweeps.sweeper import Sweep, set_aside
+
+log = logging.getLogger(__name__)
+
+
+def sweep(
+    config: DictConfig,
+    context: HydraContext,
+    task_function: TaskFunction,
+    arguments: Sequence[str],
+    params: Mapping[str, Any],
+) -> None:
+    """Check all points, start what is left of them, say what failed.
+
+    Args:
+        config: of the sweep as a whole, Hydra's part included.
+        context: Hydra's.
+        task_function: what the launcher calls for each point.
+        arguments: task overrides of the command line.
+        params: what the configuration asks to be swept.
+
+    Raises:
+        Refused: a point is wrong, or some did not complete.
+    """
+    try:
+        _sweep(config, context, task_function, arguments, params)
+    except SnnError as error:
+        raise Refused(error) from None
+
+
+def _sweep(
+    config: DictConfig,
+    context: HydraContext,
+    task_function: TaskFunction,
+    arguments: Sequence[str],
+    params: Mapping[str, Any],
+) -> None:
+    directory = Path(config.hydra.sweep.dir)
+    sources = config.hydra.runtime.config_sources
+    config_dir = next(Path(source.path) for source in sources if source.provider == "main")
+    composer = Composer(config_dir, config.hydra.job.config_name)
+    jobs = parallel_jobs(config.hydra.launcher)
+    points = make_points(composer, expand(arguments, params), directory, jobs)
+
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=context, task_function=task_function, config=config
+    )
+    started = 0
+
+    def launch(some: Sequence[Point]) -> None:
+        nonlocal started
+        lines = [[*point.overrides, f"hydra.sweep.subdir={point.name}"] for point in some]
+        number, started = started, started + len(some)
+        launch_all(launcher, lines, number, jobs)
+
+    whole = Sweep(points, directory, launch, one_by_one=jobs == 1)
+    # A file or a pipe has no width of its own; tables should not be folded for it.
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    found = whole.look()
+    if config.sweep.dry_run:
+        console.print(point_table(found, str(directory)))
+        console.print(counts(found), highlight=False)
+        return
+    log.info("%s: %s", directory, counts(found))
+    _redo(config.sweep.redo, found, directory)
+    found = whole.run()
+    OmegaConf.save(config, directory / "multirun.yaml")
+    failures = whole.failures(found)
+    print_end(console, found, failures, directory)
+    if failures:
+        raise SweepError(f"{len(failures)} of {len(found)} points are not completed")
+
+
+def _redo(redo: bool | str, found: Mapping[Point, Found], directory: Path) -> None:
+    """Move aside what the user wants to have trained anew; say what will be left alone."""
+    for point, f in found.items():
+        if (redo == "all" and f.state is not State.NEW) or (redo and f.state is State.REFUSED):
+            log.info("%s: moved to %s", point.name, set_aside(point, directory))
+        elif f.state is State.REFUSED:
+            log.warning("%s is left alone: %s", point.name, f.reason)

@@ -1,0 +1,187 @@
+"""A point of a sweep in a process of its own: whatever kills it, the sweep goes on."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from snn.errors import BusyError, RunError, SnnError
+from snn.logs import quiet_libraries
+from snn.runs import RunDirectory, config_hash, write_json
+from snn.runs.status import new_status, now
+from snn.sweeps.launchers import has_own_process, threads_of_job
+from snn.sweeps.slots import own_gpu
+from snn.training import train_or_go_on
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a point's process is told.
+
+    Attributes:
+        config: resolved and checked.
+        path: the run's directory.
+        overrides: of the command line, for the record.
+        progress: ``lines`` or ``none``.
+        logging: configuration of the process's logs, for :func:`logging.config.dictConfig`.
+    """
+
+    config: Mapping[str, Any]
+    path: Path
+    overrides: Sequence[str]
+    progress: str
+    logging: Mapping[str, Any]
+
+
+def run_point(config: Mapping[str, Any], settings: DictConfig) -> dict[str, Any]:
+    """Train a point of a multirun, or return what stands in its record already.
+
+    Args:
+        config: resolved and checked.
+        settings: Hydra's part of the job's configuration.
+
+    Raises:
+        SnnError: it failed; its log says more.
+    """
+    launcher = OmegaConf.to_container(settings.launcher)
+    config = dict(config)
+    config["threads"] = config["threads"] or threads_of_job(launcher)
+    job = Job(
+        config=config,
+        path=Path(settings.runtime.output_dir),
+        overrides=[o for o in settings.overrides.task if not o.startswith("sweep.")],
+        progress="none" if config["progress"] == "none" else "lines",
+        logging=_log_config(settings, console=config["progress"] == "lines"),
+    )
+    if has_own_process(launcher):
+        return _run_here(job)
+    result = run_apart(job)
+    accuracy = result.get("metrics.final.val.accuracy") or result["metrics.final.train.accuracy"]
+    log.info("%s: %.2f %% in %.0f s", job.path.name, 100 * accuracy, result["fit_seconds"])
+    return result
+
+
+def _log_config(settings: DictConfig, *, console: bool) -> dict[str, Any]:
+    """The job's logging; a line per epoch of many runs belongs into their files only."""
+    config = OmegaConf.to_container(settings.job_logging, resolve=True)
+    if not console and "console" in config.get("handlers", {}):
+        config["handlers"]["console"]["level"] = "WARNING"
+    return config
+
+
+def _run_here(job: Job) -> dict[str, Any]:
+    try:
+        with own_gpu(job.config):
+            run = RunDirectory(job.path)
+            return train_or_go_on(dict(job.config), run, job.overrides, job.progress)
+    except SnnError as error:
+        log.error("%s", error)
+        raise
+    except Exception:
+        log.exception("the run failed")
+        raise
+
+
+class PointError(SnnError):
+    """A point that failed; its process has said so in the point's own log."""
+
+
+def run_apart(job: Job) -> dict[str, Any]:
+    """Train a point in a new process; returns its result.
+
+    Raises:
+        BusyError: another process trains it.
+        PointError: it failed.
+        RunError: its process was killed; the record says so.
+    """
+    # A server forks the processes, which has loaded torch once and computed nothing: seconds less
+    # for each point, and no state of an earlier one.
+    method = "spawn" if sys.platform == "win32" else "forkserver"
+    if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
+        # A worker of joblib, whose own method a new process would not know.
+        multiprocessing.set_start_method(method, force=True)
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload([__name__])
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(job, sender))
+    process.start()
+    sender.close()
+    try:
+        kind, content = receiver.recv()
+    except EOFError:
+        process.join()
+        raise _killed(job, process.exitcode) from None
+    except BaseException:
+        process.terminate()
+        process.join()
+        raise
+    process.join()
+    if kind == "result":
+        return content
+    raise {"busy": BusyError, "failed": PointError}[kind](content)
+
+
+def _killed(job: Job, exitcode: int | None) -> RunError:
+    run = RunDirectory(job.path)
+    how = f"exit code {exitcode}"
+    if exitcode is not None and exitcode < 0:
+        how = signal.Signals(-exitcode).name
+    if how == "SIGKILL":
+        how += " (out of memory?)"
+    error = RunError(f"the process of {run.path.name} was killed: {how}")
+    status = new_status({"config_hash": config_hash(job.config)}) | {
+        "state": "failed",
+        "end": now(),
+        "error": {"type": "ProcessDied", "message": str(error), "traceback": ""},
+    }
+    with run.owned():
+        write_json(run.status, status)
+    log.error("%s", error)
+    return error
+
+
+def _work(job: Job, sender: Connection) -> None:
+    """All of the process."""
+    _die_with_parent()
+    logging.config.dictConfig({**job.logging, "disable_existing_loggers": False})
+    quiet_libraries()
+    run = RunDirectory(job.path)
+    try:
+        with own_gpu(job.config):
+            result = train_or_go_on(dict(job.config), run, job.overrides, job.progress)
+        sender.send(("result", result))
+    except BusyError as error:
+        sender.send(("busy", str(error)))
+    except SnnError as error:
+        log.error("%s", error)
+        sender.send(("failed", str(error)))
+    except Exception as error:
+        log.exception("the run failed")
+        sender.send(("failed", f"{type(error).__name__}: {error}"))
+
+
+def _die_with_parent() -> None:
+    """Stop as SIGTERM does when the process that waits for this one is gone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

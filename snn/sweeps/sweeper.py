@@ -1,0 +1,145 @@
+"""Brings all points of a sweep to their end, whatever happens to some of them."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from snn.errors import RunError, SnnError
+from snn.runs.plan import DRIVER, write_plan
+from snn.runs.state import Found, State, look
+from snn.runs.status import recorded
+from snn.sweeps.points import Point
+
+log = logging.getLogger(__name__)
+
+# A point whose process vanished without a word (killed, node lost) is started once more.
+STARTS = 2
+LOOK_SECONDS = 2.0
+REPLACED = ".replaced"
+
+Launch = Callable[[Sequence[Point]], None]
+
+
+class Sweep:
+    """The points of one command in one directory.
+
+    Args:
+        points: checked, each in its directory.
+        directory: the sweep's.
+        launch: starts points and returns when they have ended. It may raise, and start only some.
+        one_by_one: launch takes points one after another anyway, so give them one at a time: what
+            it raises then belongs to one point.
+    """
+
+    def __init__(
+        self, points: Sequence[Point], directory: Path, launch: Launch, *, one_by_one: bool
+    ) -> None:
+        self.points, self.directory = points, directory
+        self.launch, self.one_by_one = launch, one_by_one
+        self.starts: Counter[str] = Counter()
+        self.errors: dict[str, str] = {}
+
+    def look(self) -> dict[Point, Found]:
+        """How far each point is."""
+        return {point: self._found(point) for point in self.points}
+
+    def _found(self, point: Point) -> Found:
+        try:
+            return look(point.run, point.config)
+        except OSError as error:
+            return Found(State.REFUSED, f"{point.run.path}: cannot be read ({error})")
+
+    def run(self) -> dict[Point, Found]:
+        """Start what is not completed until nothing is left to start; the last states.
+
+        Raises:
+            RunError: the sweep's directory cannot be used.
+        """
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{self.directory}: cannot be used for a sweep ({error})") from None
+        with recorded(self.directory / DRIVER, {}):
+            write_plan(self.directory, ((p.name, p.overrides) for p in self.points), sys.argv)
+            self._rounds()
+        return self.look()
+
+    def _rounds(self) -> None:
+        waiting = False
+        while True:
+            found = self.look()
+            todo = [point for point in self.points if self._is_to_start(point, found[point])]
+            if todo:
+                waiting = False
+                self._start(todo[:1] if self.one_by_one else todo)
+                continue
+            others = [p for p in self.points if found[p].state is State.RUNNING]
+            if not others:
+                return
+            if not waiting:
+                log.info("waiting for %d points that other processes train", len(others))
+                waiting = True
+            time.sleep(LOOK_SECONDS)
+
+    def _is_to_start(self, point: Point, found: Found) -> bool:
+        if found.state in (State.COMPLETED, State.RUNNING, State.REFUSED):
+            return False
+        starts = self.starts[point.name]
+        if found.state is State.INTERRUPTED:
+            return starts < STARTS
+        return starts == 0  # a new one; or one that failed under an earlier command
+
+    def _start(self, points: Sequence[Point]) -> None:
+        usable = []
+        for point in points:
+            self.starts[point.name] += 1
+            try:
+                # Hydra writes there before the run does, and stops all points if it cannot.
+                point.run.path.mkdir(parents=True, exist_ok=True)
+                point.run.check_usable()
+                usable.append(point)
+            except (OSError, SnnError) as error:
+                self.errors[point.name] = str(error)
+                log.error("%s: %s", point.name, error)
+        if not usable:
+            return
+        try:
+            self.launch(usable)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+            log.error("the launcher stopped: %s", reason)
+            for point in usable:
+                self.errors.setdefault(point.name, reason)
+
+    def failures(self, found: dict[Point, Found]) -> dict[Point, Found]:
+        """The points that are not completed, each with the best reason known."""
+        return {
+            point: Found(f.state, f.reason or self.errors.get(point.name, ""))
+            for point, f in found.items()
+            if f.state is not State.COMPLETED
+        }
+
+
+def set_aside(point: Point, directory: Path) -> Path:
+    """Move a point's directory out of the way; where it lies now.
+
+    Raises:
+        BusyError: another process trains there.
+        RunError: it cannot be moved.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    target = directory / REPLACED / f"{point.name}_{stamp}"
+    with point.run.owned():
+        try:
+            target.parent.mkdir(exist_ok=True)
+            shutil.move(point.run.path, target)
+        except OSError as error:
+            raise RunError(f"{point.run.path}: cannot be moved aside ({error})") from None
+    return target

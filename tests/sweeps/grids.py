@@ -1,0 +1,59 @@
+"""Sweeps of small runs for tests, each as a command of its own."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from snn.runs import read_json
+from tests.training import ROOT, SMALL, command
+
+# The bookkeeping of a sweep is tested, so the runs themselves may be tiny.
+TINY = (*SMALL, "data.nb_train=20", "threads=1", "logger=csv", "callbacks.raster=null")
+
+
+def sweep(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """``python train.py -m ...`` into a directory."""
+    return command("-m", *TINY, f"hydra.sweep.dir={directory}", *arguments, **environment)
+
+
+def start(directory: Path, *arguments: str) -> subprocess.Popen:
+    """The same without waiting for its end; a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "train.py", "-m", *TINY, f"hydra.sweep.dir={directory}", *arguments],
+        cwd=ROOT,
+        env=dict(os.environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_directories(directory: Path) -> dict[str, Path]:
+    """Directories of the points, by name."""
+    return {p.parent.name: p.parent for p in sorted(directory.glob("*/config.json"))}
+
+
+def states(directory: Path) -> dict[str, str]:
+    """What stands in each point's ``status.json``."""
+    found = run_directories(directory)
+    return {name: read_json(path / "status.json")["state"] for name, path in found.items()}
+
+
+def epochs_trained(run: Path, log: str = "train.log") -> list[int]:
+    """Each epoch that a point's log says was trained, from 1, in order."""
+    lines = (run / log).read_text().splitlines()
+    return [int(line.split("epoch ")[1].split("/")[0]) for line in lines if "INFO epoch " in line]
+
+
+def table(run: Path) -> list[dict[str, str]]:
+    """The rows of a run's ``metrics.csv``, less the columns of time."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return [
+            {k: v for k, v in row.items() if not k.startswith("time/")}
+            for row in csv.DictReader(file)
+        ]

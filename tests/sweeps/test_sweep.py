@@ -1,0 +1,223 @@
+"""Sweeps as users run them: processes, directories, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from snn.runs import read_json
+from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
+from tests.sweeps.mishaps import mishap
+from tests.training import timeless
+
+GRID = ("model.nb_hidden=8,12,16",)
+LAUNCHERS = ["basic", "joblib"]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A completed sweep; copy it before touching it."""
+    directory = tmp_path_factory.mktemp("sweep")
+    ended = sweep(directory, *GRID)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return directory
+
+
+@pytest.fixture
+def copied(done: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(done, tmp_path / "sweep")
+
+
+def stamps(directory: Path) -> dict[str, int]:
+    found = run_directories(directory)
+    return {name: (path / "result.json").stat().st_mtime_ns for name, path in found.items()}
+
+
+def test_every_point_has_its_directory_and_its_result(done: Path) -> None:
+    assert set(states(done).values()) == {"completed"}
+    sizes = [
+        read_json(path / "result.json")["config"]["model"]["nb_hidden"]
+        for path in run_directories(done).values()
+    ]
+    assert sorted(sizes) == [8, 12, 16]
+    assert set(read_json(done / "sweep.json")["points"]) == set(run_directories(done))
+    assert read_json(done / "sweep_status.json")["state"] == "completed"
+
+
+def test_the_same_command_again_trains_nothing(copied: Path) -> None:
+    before = stamps(copied)
+    again = sweep(copied, *GRID)
+    assert again.returncode == 0, again.stderr
+    assert "3 completed" in again.stdout
+    assert stamps(copied) == before
+
+
+def test_a_new_value_trains_the_new_points_alone(copied: Path) -> None:
+    before = stamps(copied)
+    wider = sweep(copied, "model.nb_hidden=8,20", "model.scale=10")
+    assert wider.returncode == 0, wider.stderr
+    after = stamps(copied)
+    assert len(after) == 4
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_dry_run_lists_and_trains_nothing(copied: Path) -> None:
+    listed = sweep(copied, "model.nb_hidden=8,99", "sweep.dry_run=true")
+    assert listed.returncode == 0, listed.stderr
+    assert "2 points: 1 completed, 1 new" in listed.stdout
+    assert "model.nb_hidden=99" in listed.stdout
+    assert len(run_directories(copied)) == 3
+
+
+def test_a_typo_in_one_point_stops_all_before_the_first(tmp_path: Path) -> None:
+    wrong = sweep(tmp_path / "new", "model.nb_hidden=8,12", "model.reset=zero,zerro")
+    assert wrong.returncode == 2
+    assert "point 1 of 4" in wrong.stderr
+    assert "zerro" in wrong.stderr
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize("kind", ["raise", "kill"])
+def test_a_failing_point_stops_no_other(tmp_path: Path, launcher: str, kind: str) -> None:
+    if launcher == "joblib":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    ended = sweep(tmp_path, *GRID, *mishap(8, kind), f"hydra/launcher={launcher}")
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "error: 1 of 3 points are not completed" in ended.stderr
+    assert sorted(states(tmp_path).values()) == ["completed", "completed", "failed"]
+    failed = next(p for n, p in run_directories(tmp_path).items() if n.startswith("hidden8_"))
+    log = (failed / "train.log").read_text()
+    if kind == "raise":
+        assert "Traceback" in log
+        assert "RuntimeError: a mishap" in ended.stdout
+        assert "RuntimeError: a mishap" in read_json(failed / "status.json")["error"]["traceback"]
+    else:
+        assert "SIGKILL" in log
+        assert "SIGKILL" in ended.stdout
+        assert read_json(failed / "status.json")["error"]["type"] == "ProcessDied"
+    # Tried again by the next command, from the epoch that was completed.
+    again = sweep(tmp_path, *GRID, *mishap(8, kind))
+    assert again.returncode == 1
+    assert epochs_trained(failed) == [1]
+
+
+def test_all_failures_are_listed(tmp_path: Path) -> None:
+    ended = sweep(tmp_path, "model.nb_hidden=8,12", "seed=1,2", *mishap(8, "diverge"))
+    assert ended.returncode == 1
+    assert "error: 2 of 4 points are not completed" in ended.stderr
+    assert ended.stdout.count("DivergedError") == 2
+
+
+def test_damaged_or_foreign_directories_are_refused_and_kept(copied: Path) -> None:
+    first, second, third = run_directories(copied).values()
+    whole = (first / "result.json").read_bytes()
+    (first / "result.json").write_bytes(whole[: len(whole) // 2])
+    config = read_json(second / "config.json")
+    config["optimizer"]["lr"] = 0.5
+    (second / "config.json").write_text(json.dumps(config))
+    status = read_json(third / "status.json") | {"schema_version": 99}
+    (third / "status.json").write_text(json.dumps(status))
+    before = {f: f.read_bytes() for f in copied.glob("*/*.json")}
+
+    refused = sweep(copied, "model.nb_hidden=8,12,16,20")
+    assert refused.returncode == 1
+    assert "error: 3 of 4 points are not completed" in refused.stderr
+    assert "cannot be read as JSON" in refused.stdout
+    assert "optimizer.lr: 0.5 -> 0.01" in refused.stdout
+    assert "newer version" in refused.stdout
+    assert {f: f.read_bytes() for f in before} == before
+
+    anew = sweep(copied, "model.nb_hidden=8,12,16,20", "sweep.redo=true")
+    assert anew.returncode == 0, anew.stdout + anew.stderr
+    assert set(states(copied).values()) == {"completed"}
+    kept = sorted((copied / ".replaced").iterdir())
+    assert len(kept) == 3
+    assert {f.read_bytes() for k in kept for f in k.glob("*.json")} <= set(before.values())
+
+
+def test_a_directory_that_cannot_be_made_harms_no_other_point(done: Path, tmp_path: Path) -> None:
+    name = next(name for name in run_directories(done) if name.startswith("hidden12_"))
+    (tmp_path / name).write_text("in the way")
+    ended = sweep(tmp_path, *GRID)
+    assert ended.returncode == 1
+    assert "error: 1 of 3 points are not completed" in ended.stderr
+    assert name in ended.stdout
+    assert (tmp_path / name).read_text() == "in the way"
+    assert list(states(tmp_path).values()) == ["completed"] * 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_is_a_clear_error_of_that_point(done: Path, tmp_path: Path) -> None:
+    name = next(name for name in run_directories(done) if name.startswith("hidden12_"))
+    checkpoints = tmp_path / name / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / ".last.ckpt.part").symlink_to("/dev/full")
+    ended = sweep(tmp_path, *GRID)
+    assert ended.returncode == 1
+    assert "error: 1 of 3 points are not completed" in ended.stderr
+    assert "No space left on device" in ended.stdout
+    assert states(tmp_path)[name] == "failed"
+    again = sweep(tmp_path, *GRID)  # there is room again
+    assert again.returncode == 0, again.stdout
+    assert timeless(read_json(tmp_path / name / "result.json")) == timeless(
+        read_json(done / name / "result.json")
+    )
+
+
+def test_a_damaged_checkpoint_costs_its_epochs_and_nothing_else(done: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(done, tmp_path / "sweep")
+    run = next(iter(run_directories(copy).values()))
+    (run / "result.json").unlink()
+    status = read_json(run / "status.json") | {"state": "failed", "error": {"type": "OSError"}}
+    (run / "status.json").write_text(json.dumps(status))
+    last = run / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    ended = sweep(copy, *GRID)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "starts anew" in (run / "train.log").read_text()
+    assert timeless(read_json(run / "result.json")) == timeless(
+        read_json(done / run.name / "result.json")
+    )
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_commands_at_once_train_every_point_once(tmp_path: Path, launcher: str) -> None:
+    if launcher == "joblib":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    both = [start(tmp_path, *GRID, f"hydra/launcher={launcher}") for _ in range(2)]
+    for process in both:
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        assert "3 completed" in output
+    for run in run_directories(tmp_path).values():
+        assert epochs_trained(run) == [1, 2, 3]
+
+
+def test_a_stopped_sweep_stops_its_runs(tmp_path: Path) -> None:
+    process = start(tmp_path, "model.nb_hidden=8,12", "trainer.max_epochs=2000")
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("*/checkpoints/last.ckpt")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, output
+    (run,) = run_directories(tmp_path).values()
+    status = read_json(run / "status.json")
+    assert status["state"] == "failed"
+    assert status["error"]["type"] == "Interrupted"
+    assert not os.path.exists(f"/proc/{status['pid']}") or status["pid"] == os.getpid()
+
+
+def test_one_sweep_at_a_time() -> None:
+    from tests.training import command
+
+    refused = command("-m", "sweep=tbl,shd")
+    assert refused.returncode == 2
+    assert "one sweep at a time" in refused.stderr
