@@ -52,7 +52,8 @@ class EpochTable(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         row = self.rows.setdefault(int(step or 0), {})
-        row.update({k: v for k, v in metrics.items() if k != "epoch"}, epoch=int(step or 0))
+        row.update({k: float(v) for k, v in metrics.items() if k not in {"epoch", "step"}})
+        row["epoch"] = int(step or 0)
 
     @rank_zero_only
     def save(self) -> None:

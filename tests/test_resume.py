@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 
+from snn.callbacks import Checkpoint
 from snn.errors import RunError
 from snn.runs import read_json
-from tests.training import ROOT, SMALL, command, run, same_weights, timeless
+from tests.training import ROOT, SMALL, command, run, same_weights, table, timeless
 
 WITH_RANDOMNESS = (
     *("model.dropout=0.2", "model.dropout_mask=step", "optimizer=adamw"),
@@ -36,11 +38,31 @@ def test_a_longer_run_goes_on_where_the_shorter_ended(tmp_path: Path) -> None:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2", "3"]
 
 
+def test_an_epoch_in_the_checkpoint_is_in_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    run(whole, *SMALL, "trainer.max_epochs=3")
+    save = Checkpoint.on_train_epoch_end
+
+    def save_and_die(self: Checkpoint, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        save(self, trainer, module)
+        if self.monitor is None and trainer.current_epoch == 1:
+            raise RunError("died")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "on_train_epoch_end", save_and_die)
+        with pytest.raises(RunError, match="died"):
+            run(parts, *SMALL, "trainer.max_epochs=3")
+    run(parts, *SMALL, "trainer.max_epochs=3", "ckpt_path=last")
+    assert table(parts) == table(whole)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path, signum: signal.Signals) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    task = [*SMALL, *WITH_RANDOMNESS, "scheduler=cosine", "trainer.max_epochs=15"]
+    task = [*SMALL, *WITH_RANDOMNESS, "scheduler=cosine", "trainer.max_epochs=80"]
     assert command(*task, f"hydra.run.dir={whole}").returncode == 0
 
     process = subprocess.Popen(
@@ -54,7 +76,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path, signum: sign
     deadline = time.monotonic() + 120
     while not last.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    time.sleep(0.3)  # some epochs further
+    time.sleep(0.1)  # some epochs further
     process.send_signal(signum)
     process.communicate(timeout=120)
     assert not (parts / "result.json").exists()
@@ -68,7 +90,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path, signum: sign
     assert resumed.returncode == 0, resumed.stderr
     assert same_weights(whole, parts)
     a, b = read_json(whole / "result.json"), read_json(parts / "result.json")
-    assert a["epochs"] == b["epochs"] == 15
+    assert a["epochs"] == b["epochs"] == 80
     metrics = [key for key in a if key.startswith("metrics.")]
     assert {k: a[k] for k in metrics} == {k: b[k] for k in metrics}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -80,3 +81,12 @@ def same_weights(a: Path, b: Path) -> bool:
     first, second = weights(a), weights(b)
     assert first.keys() == second.keys()
     return all(torch.equal(first[key], second[key]) for key in first)
+
+
+def table(run: Path) -> list[dict[str, str]]:
+    """The rows of a run's ``metrics.csv``, less the columns of time."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return [
+            {k: v for k, v in row.items() if not k.startswith("time/")}
+            for row in csv.DictReader(file)
+        ]

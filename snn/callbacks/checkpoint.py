@@ -13,6 +13,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from snn.errors import RunError
+from snn.loggers import EpochTable
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -64,6 +65,15 @@ class Checkpoint(ModelCheckpoint):
             # a state from which the next epoch can start.
             save_on_train_epoch_end=True,
         )
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Lightning logs an epoch's training values after its checkpoints: a process killed in
+        # between would leave an epoch that is never repeated and has no row.
+        for logger in trainer.loggers:
+            if self.monitor is None and isinstance(logger, EpochTable):
+                logger.log_metrics(trainer.logged_metrics, trainer.current_epoch)
+                logger.save()
+        super().on_train_epoch_end(trainer, pl_module)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")

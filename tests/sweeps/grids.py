@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import subprocess
 import sys
@@ -48,12 +47,3 @@ def epochs_trained(run: Path, log: str = "train.log") -> list[int]:
     """Each epoch that a point's log says was trained, from 1, in order."""
     lines = (run / log).read_text().splitlines()
     return [int(line.split("epoch ")[1].split("/")[0]) for line in lines if "INFO epoch " in line]
-
-
-def table(run: Path) -> list[dict[str, str]]:
-    """The rows of a run's ``metrics.csv``, less the columns of time."""
-    with (run / "metrics.csv").open(newline="") as file:
-        return [
-            {k: v for k, v in row.items() if not k.startswith("time/")}
-            for row in csv.DictReader(file)
-        ]
