@@ -8,11 +8,20 @@
 
 namespace snn {
 
-// Tile of the result that stays in registers: rows by vectors.
-constexpr int kTileRows = SNN_MANY_REGISTERS ? 8 : 6;
-constexpr int kTileVectors = SNN_MANY_REGISTERS ? 3 : 2;
+// Tile of the result that stays in registers: rows by vectors. Rows come in groups of eight.
+constexpr int kTileRows = SNN_MANY_REGISTERS ? 8 : 4;
+constexpr int kTileVectors = 3;
 
-// B, [depth, columns], in panels of kTileVectors vectors: each panel is read front to back.
+// Width of the first of the panels that cover `columns`. They are as equal as can be: one vector
+// alone leaves too few sums to hide the latency of an addition.
+template <typename T>
+SNN_INLINE int64_t panel_width(int64_t columns) {
+  const int64_t vectors = columns / kLanes<T>;
+  const int64_t panels = (vectors + kTileVectors - 1) / kTileVectors;
+  return (vectors + panels - 1) / panels * kLanes<T>;
+}
+
+// B, [depth, columns], in panels of at most kTileVectors vectors: each is read front to back.
 template <typename T>
 class PackedMatrix {
  public:
@@ -22,8 +31,8 @@ class PackedMatrix {
     depth_ = depth;
     columns_ = columns;
     T* out = data_.need(depth * columns);
-    for (int64_t j0 = 0; j0 < columns; j0 += kPanel) {
-      const int64_t width = columns - j0 < kPanel ? columns - j0 : kPanel;
+    for (int64_t j0 = 0, width; j0 < columns; j0 += width) {
+      width = panel_width<T>(columns - j0);
       for (int64_t k0 = 0; k0 < depth; k0 += 16)  // blocks, as one side of a transpose has strides
         for (int64_t j = 0; j < width; ++j)
           for (int64_t k = k0; k < std::min<int64_t>(k0 + 16, depth); ++k)
@@ -35,7 +44,6 @@ class PackedMatrix {
   int64_t depth() const { return depth_; }
   int64_t columns() const { return columns_; }
   const T* data() const { return data_.data(); }
-  static constexpr int64_t kPanel = kTileVectors * kLanes<T>;
 
  private:
   Buffer<T> data_;
@@ -87,9 +95,8 @@ template <typename T>
 void multiply(Rows<const T> a, Rows<T> c, int64_t groups, int64_t rows, const Segment segments[2],
               const PackedMatrix<T>& b) {
   constexpr std::make_integer_sequence<int, kTileRows * kTileVectors> tiles{};
-  constexpr int64_t panel = PackedMatrix<T>::kPanel;
-  for (int64_t j0 = 0; j0 < b.columns(); j0 += panel) {
-    const int64_t width = b.columns() - j0 < panel ? b.columns() - j0 : panel;
+  for (int64_t j0 = 0, width; j0 < b.columns(); j0 += width) {
+    width = panel_width<T>(b.columns() - j0);
     const T* b_panel = b.data() + b.depth() * j0;
     const int vectors = static_cast<int>(width / kLanes<T>);
     for (int64_t g = 0; g < groups; ++g)
