@@ -29,8 +29,8 @@ from snn.runs import (
     recorded,
     write_json,
 )
-from snn.runs.identity import ALWAYS_HASHED
-from tests.training import ROOT, config_of
+from snn.runs.identity import NULL_MATTERS
+from tests.training import ROOT
 
 CONFIG = {
     "seed": 1,
@@ -123,22 +123,6 @@ def test_an_option_that_is_off_is_no_part_of_the_task() -> None:
     assert len({config_hash(c) for c in (CONFIG, *on)}) == 5
 
 
-# Made before options that are off were left out of the hash.
-@pytest.mark.parametrize(
-    ("overrides", "expected"),
-    [
-        ([], "72c96d8773223677"),
-        (["experiment=fashion_mnist"], "188f7ec3fd89cc10"),
-        (["experiment=shd"], "05a29c63513bf6b5"),
-        (["experiment=tbl", "callbacks=early_stopping"], "7f19359921b3e035"),
-        (["data=tbl", "optimizer=sgd", "model.class_weights=balanced"], "7292bf265eb46797"),
-        (["data=fashion_mnist", "data.train_eval_samples=null"], "45c113fb97bdaf21"),
-    ],
-)
-def test_old_records_keep_their_names(overrides: list[str], expected: str) -> None:
-    assert config_hash(config_of(*overrides)) == expected
-
-
 def test_wherever_null_is_not_the_default_it_is_hashed() -> None:
     """Else a key that is null and one that is absent would be one task with two results."""
     seen = set()
@@ -151,8 +135,7 @@ def test_wherever_null_is_not_the_default_it_is_hashed() -> None:
                 admits_null = type(None) in typing.get_args(hints.get(name))
                 if admits_null and parameter.default is not None:
                     seen.add(f"{file.relative_to(ROOT / 'conf').parts[0]}.{name}")
-    assert "data.train_eval_samples" in seen
-    assert seen <= ALWAYS_HASHED
+    assert seen == NULL_MATTERS
 
 
 def test_differences_name_the_keys() -> None:

@@ -48,7 +48,8 @@ class Checkpoint(ModelCheckpoint):
     Args:
         name: file name without suffix.
         monitor: metric that decides; None saves every epoch.
-        mode: whether its ``max`` or its ``min`` is best. Of equal ones the first stays.
+        mode: whether its ``max`` or its ``min`` is best. Of equal ones the last stays: a small
+            validation part saturates long before the weights settle.
     """
 
     def __init__(
@@ -65,6 +66,10 @@ class Checkpoint(ModelCheckpoint):
             # a state from which the next epoch can start.
             save_on_train_epoch_end=True,
         )
+
+    def check_monitor_top_k(self, trainer: pl.Trainer, current: torch.Tensor | None = None) -> bool:
+        equal = current is not None and bool(current == self.best_model_score)
+        return equal or super().check_monitor_top_k(trainer, current)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning logs an epoch's training values after its checkpoints: a process killed in

@@ -34,24 +34,9 @@ NOT_TASK = (
 
 
 # An option that is off is null, and counts as absent: a program that knows more options still names
-# a task that uses none of them as it was named before. These are written into the hash whatever
-# they are, since they were before that rule. The list is closed: no new key belongs here.
-ALWAYS_HASHED = frozenset(
-    {
-        "callbacks",
-        "data.nb_units",
-        "data.train_eval_samples",
-        "data.val_speakers",
-        "model.alpha",
-        "model.beta",
-        "model.class_weights",
-        "model.readout_tau_mem",
-        "model.readout_tau_syn",
-        "model.readout_weight_scale",
-        "scheduler",
-        "trainer.gradient_clip_val",
-    }
-)
+# a task that uses none of them as it was named before. Where null is not a parameter's default, a
+# key that is null and one that is absent are two tasks.
+NULL_MATTERS = frozenset({"data.train_eval_samples"})
 
 
 def task_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +57,7 @@ def _switched_on(task: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in task.items():
         if isinstance(value, Mapping):
             value = _switched_on(value, f"{prefix}{key}.")
-        if value not in (None, {}) or f"{prefix}{key}" in ALWAYS_HASHED:
+        if value not in (None, {}) or f"{prefix}{key}" in NULL_MATTERS:
             kept[key] = value
     return kept
 
