@@ -113,12 +113,14 @@ class EventStore:
         if len(nb_steps) != 1:
             raise ValueError(f"cannot join stores with nb_steps {sorted(nb_steps)}")
         nb_units = max(store.nb_units for store in stores)
-        pieces, offset = [torch.zeros(1, dtype=torch.int64)], 0
+        indptr = torch.zeros(1 + sum(len(s.indptr) - 1 for s in stores), dtype=torch.int64)
+        row, offset = 1, 0
         for store in stores:
-            pieces.append(store.indptr[1:] + offset)
-            offset += store.nb_events
+            rows = len(store.indptr) - 1
+            torch.add(store.indptr[1:], offset, out=indptr[row : row + rows])
+            row, offset = row + rows, offset + store.nb_events
         units = torch.cat([store.units for store in stores])
-        return cls(torch.cat(pieces), units, nb_steps.pop(), nb_units).with_units(nb_units)
+        return cls(indptr, units, nb_steps.pop(), nb_units).with_units(nb_units)
 
     def with_units(self, nb_units: int) -> Self:
         """The same events in a space of ``nb_units`` units; the caller knows that all ids fit."""

@@ -27,6 +27,7 @@ LATEX = {
     "ω": r"$\omega$",
     "–": "--",
 }
+MOST_ON_A_PAGE = 40  # rows of a table in LaTeX
 MOST_SHOWN = 12  # rows of a long table in a terminal; a few more are shown all
 
 
@@ -59,29 +60,23 @@ class Table:
         return "\n".join(lines) + "\n" + (f"\n{self.note}\n" if self.note else "")
 
     def latex(self) -> str:
-        """A ``table`` with ``booktabs`` rules."""
+        """With ``booktabs`` rules: a ``table``, or a ``longtable`` where one page is too short."""
 
         def line(cells: Sequence[str]) -> str:
             return "  " + " & ".join(map(latex_text, cells)) + r" \\"
 
         aligned = "l" * self.words + "r" * (len(self.columns) - self.words)
-        caption = latex_text(f"{self.title}. {self.note}".strip())
-        return "\n".join(
-            [
-                r"\begin{table}",
-                r"  \centering",
-                rf"  \caption{{{caption}}}",
-                rf"  \begin{{tabular}}{{{aligned}}}",
-                r"  \toprule",
-                line(self.columns),
-                r"  \midrule",
-                *map(line, self.rows),
-                r"  \bottomrule",
-                r"  \end{tabular}",
-                r"\end{table}",
-                "",
-            ]
-        )
+        caption = rf"  \caption{{{latex_text(f'{self.title}. {self.note}'.strip())}}}"
+        head = [r"  \toprule", line(self.columns), r"  \midrule"]
+        body = [*map(line, self.rows), r"  \bottomrule"]
+        if len(self.rows) > MOST_ON_A_PAGE:
+            begin, end = rf"\begin{{longtable}}{{{aligned}}}", r"\end{longtable}"
+            # The caption stands once, the columns' names on every page.
+            again = [r"  \endfirsthead", *head, r"  \endhead"]
+            return "\n".join([begin, caption + r" \\", *head, *again, *body, end, ""])
+        begin, end = rf"  \begin{{tabular}}{{{aligned}}}", r"  \end{tabular}"
+        inner = [r"  \centering", caption, begin, *head, *body, end]
+        return "\n".join([r"\begin{table}", *inner, r"\end{table}", ""])
 
     def html(self) -> str:
         def line(cells: Sequence[str], tag: str) -> str:

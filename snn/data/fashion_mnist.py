@@ -26,7 +26,7 @@ from snn.events import EventStore
 
 _FOLDER = "FashionMNIST/raw"  # torchvision's layout
 _SIDE = 28
-_CHUNK_BYTES = 1 << 25  # of dense float64 at a time while encoding
+_CHUNK_BYTES = 1 << 22  # of dense float64 at a time while encoding
 _MIRRORS = (
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
