@@ -58,7 +58,9 @@ class SHD(SpikeDataModule):
         train_file: HDF5 file relative to ``root`` or absolute; ``.gz`` is found as well.
         test_file: likewise.
         max_time: seconds that ``nb_steps`` steps last; later spikes are dropped and counted.
-        nb_units: input units; None = as many as occur in the two files, at most 700.
+        nb_units: channels of the recordings; None = as many as occur in the two files, at most 700.
+        channels_per_unit: neighbouring channels that become one input unit; None = 1. With 5, the
+            700 channels of SHD become 140 inputs.
         split: validate on a ``stratified`` share of all recordings, or on ``speaker``s who are
             not trained on.
         val_speakers: ids of those speakers; None = those who come closest to ``val_fraction``.
@@ -91,6 +93,7 @@ class SHD(SpikeDataModule):
         test_file: str = _TEST,
         max_time: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.4,
         nb_units: Annotated[int, Field(gt=0)] | None = None,
+        channels_per_unit: Annotated[int, Field(gt=0)] | None = None,
         split: Literal["stratified", "speaker"] = "stratified",
         val_speakers: list[Annotated[int, Field(ge=0)]] | None = None,
     ) -> None:
@@ -116,7 +119,7 @@ class SHD(SpikeDataModule):
                 "left out, unless data.split=speaker and data.val_fraction is above 0",
             )
         self.train_file, self.test_file = train_file, test_file
-        self.binning = Binning(max_time, nb_steps, nb_units)
+        self.binning = Binning(max_time, nb_steps, nb_units, channels_per_unit or 1)
         self.split_by = split
         self.val_speakers = None if val_speakers is None else list(val_speakers)
         self.speakers: dict[str, Tensor] = {}
@@ -210,8 +213,9 @@ class SHD(SpikeDataModule):
             "file": fingerprint(file),
             "max_time": float(binning.max_time),
             "nb_steps": binning.nb_steps,
-            "nb_units": binning.nb_units,
-            "unit_limit": binning.unit_limit,
+            "nb_units": binning.nb_channels,
+            "unit_limit": binning.channel_limit,
+            "channels_per_unit": binning.channels_per_unit,
         }
         return cached_events(
             self.cache, f"{self.name}-{part}", key, lambda: encode_file(file, binning)

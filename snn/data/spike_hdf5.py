@@ -26,14 +26,18 @@ class Binning:
     Attributes:
         max_time: seconds that ``nb_steps`` steps last; later spikes are dropped and counted.
         nb_steps: time steps.
-        nb_units: unit ids must lie below; None = below ``unit_limit``, as many as occur.
-        unit_limit: number of channels that the format knows.
+        nb_channels: unit ids of the file must lie below; None = below ``channel_limit``, as many as
+            occur.
+        channels_per_unit: neighbouring channels that become one input unit. Their spikes are all
+            kept: a unit may then have several in a step.
+        channel_limit: number of channels that the format knows.
     """
 
     max_time: float
     nb_steps: int
-    nb_units: int | None
-    unit_limit: int = 700
+    nb_channels: int | None
+    channels_per_unit: int = 1
+    channel_limit: int = 700
 
 
 def read_class_names(path: Path) -> list[str] | None:
@@ -112,19 +116,20 @@ def _encode_chunk(
 
     refuse(~np.isfinite(time), time, "s is no finite time")
     refuse(time < 0, time, "s is a negative time")
-    limit = binning.nb_units or binning.unit_limit
-    hint = "" if binning.nb_units else "; if the recordings have more units, set data.nb_units"
+    limit = binning.nb_channels or binning.channel_limit
+    hint = "" if binning.nb_channels else "; if the recordings have more units, set data.nb_units"
     refuse((unit < 0) | (unit >= limit), unit, f"is no unit id of 0..{limit - 1}{hint}")
     step = times_to_steps(time, binning.max_time, binning.nb_steps)
     inside = step < binning.nb_steps
+    # The ids that occur count also where all their spikes come too late.
+    nb_channels = binning.nb_channels or int(unit.max(initial=0)) + 1
     store = EventStore.from_events(
         sample[inside],
         step[inside],
-        unit[inside],
+        unit[inside] // binning.channels_per_unit,
         nb_samples=len(times),
         nb_steps=binning.nb_steps,
-        # The ids that occur count also where all their spikes come too late.
-        nb_units=binning.nb_units or int(unit.max(initial=0)) + 1,
+        nb_units=-(-nb_channels // binning.channels_per_unit),
     )
     return store, int((~inside).sum())
 

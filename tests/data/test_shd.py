@@ -75,6 +75,20 @@ def test_spikes_are_binned_by_the_formula(places, root, time_dtype, unit_dtype):
     assert data.test_splits == ("train", "test")
 
 
+@pytest.mark.parametrize(("channels_per_unit", "nb_units"), [(1, 5), (2, 3), (5, 1), (8, 1)])
+def test_neighbouring_channels_share_a_unit(places, pair, channels_per_unit, nb_units):
+    data = SHD(**places, nb_steps=14, channels_per_unit=channels_per_unit, val_fraction=0.0)
+    data.setup()
+    assert data.nb_units == nb_units
+    dense = data.test[torch.arange(2)][0].to_dense(torch.float64)
+    plain = SHD(**places, nb_steps=14, val_fraction=0.0)
+    plain.setup()
+    expected = torch.zeros(2, 14, nb_units, dtype=torch.float64)
+    fine = plain.test[torch.arange(2)][0].to_dense(torch.float64)
+    expected.index_add_(2, torch.arange(5) // channels_per_unit, fine)
+    assert torch.equal(dense, expected)
+
+
 def test_recordings_are_read_in_chunks(places, root, monkeypatch):
     write_shd(root, 20, 20)
     dense = []
