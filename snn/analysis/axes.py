@@ -9,7 +9,8 @@ from snn.analysis.records import Run
 from snn.analysis.values import ABSENT, label, number, ordered, shown
 from snn.runs.identity import NOT_TASK
 
-SEED = "seed"
+# What draws chance: runs that differ in these alone repeat one point.
+REPEATS = ("seed", "data.split_seed", "data.val_speakers")
 # More values than this are a search, not a grid: shown as scatter, not value by value.
 MOST_LEVELS = 12
 TITLES = {
@@ -68,35 +69,39 @@ class Axes:
     Attributes:
         axes: the varied keys, those of the command line first and in its order.
         values: ``{axis key: label of each run}``.
+        repeats: ``{key: label of each run}`` of those of :data:`REPEATS` that vary.
         following: keys that vary only because an axis does.
         common: ``{key: text}`` of the overrides that all runs share.
     """
 
     axes: tuple[Axis, ...]
     values: Mapping[str, Sequence[str]]
+    repeats: Mapping[str, Sequence[str]]
     following: tuple[str, ...]
     common: Mapping[str, str]
 
 
 def find_axes(runs: Sequence[Run]) -> Axes:
-    """The keys that vary over runs; the seed and what follows from it are repeats, not an axis."""
+    """The keys that vary over runs; seeds and what follows from them are repeats, not an axis."""
     keys = list(dict.fromkeys(key for run in runs for key in run.config))
     columns = {key: _column(key, runs) for key in keys}
     varying = {key for key, column in columns.items() if len(set(column)) > 1}
     overridden = list(dict.fromkeys(key for run in runs for key in run.overrides))
     chosen: dict[str, Sequence[str]] = {}
     for key in overridden:
-        if key in varying and key != SEED:
+        if key in varying and key not in REPEATS:
             chosen[key] = columns[key]
         elif key not in columns and _is_varied_group(key, runs, varying):
             chosen[key] = [run.overrides[key] for run in runs]
     following = []
-    seeds = columns.get(SEED, [""] * len(runs))
+    repeats = {key: columns[key] for key in REPEATS if key in varying}
+    drawn = [*repeats.values()] or [[""] * len(runs)]
     # Targets last: of two keys that change together, the readable one names the axis.
-    for key in sorted(varying - chosen.keys() - {SEED}, key=lambda k: ("_target_" in k, k)):
-        if _follows(columns[key], [seeds]):
+    others = varying - chosen.keys() - set(REPEATS)
+    for key in sorted(others, key=lambda k: ("_target_" in k, k)):
+        if _follows(columns[key], drawn):
             continue  # data.seed and its like
-        if _follows(columns[key], [seeds, *chosen.values()]):
+        if _follows(columns[key], [*drawn, *chosen.values()]):
             following.append(key)
         else:
             chosen[key] = columns[key]
@@ -109,10 +114,10 @@ def find_axes(runs: Sequence[Run]) -> Axes:
         key: runs[0].overrides[key]
         for key in overridden
         if key not in chosen
-        and key != SEED
+        and key not in repeats
         and len({run.overrides.get(key, ABSENT) for run in runs}) == 1
     }
-    return Axes(axes, chosen, tuple(following), common)
+    return Axes(axes, chosen, repeats, tuple(following), common)
 
 
 def _column(key: str, runs: Sequence[Run]) -> list[str]:

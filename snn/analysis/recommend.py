@@ -12,7 +12,7 @@ import pandas as pd
 from snn.analysis.axes import Axis
 from snn.analysis.study import Study
 from snn.analysis.thesis import THESIS
-from snn.analysis.values import label
+from snn.analysis.values import label, ordered
 
 MEASURES = ("train", "val", "test", "seconds", "value", "metric")
 
@@ -149,8 +149,9 @@ def _command(study: Study, directory: Path, extended: Axis, value: str) -> str:
     for axis in study.axes.axes:
         levels = [value] if axis is extended else axis.levels
         words.append(f"{axis.key}={','.join(levels)}")
-    seeds = sorted(set(study.frame["seed"]))
-    if study.has_repeats or "seed" not in study.axes.common:
-        words.append(f"seed={','.join(seeds)}")
+    for key, column in study.axes.repeats.items():
+        words.append(f"{key}={','.join(ordered(column))}")
+    if not {"seed"} & {*study.axes.common, *study.axes.repeats}:
+        words.append(f"seed={study.runs[0].result.get('seed')}")
     words.append(f"hydra.sweep.dir={directory}")
     return " ".join(shlex.quote(word) for word in words)

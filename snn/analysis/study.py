@@ -181,7 +181,10 @@ def _frame(runs: Sequence[Run], axes: Axes, metric: Metric, weights: str) -> pd.
     frame["metric"] = frame["value"] if metric.higher_is_better else -frame["value"]
     ties = [_number(run.result.get(metric.tie_breaker or "")) for run in runs]
     frame["tie"] = -pd.Series(ties, index=frame.index, dtype=float)
-    frame["seed"] = [str(run.result.get("seed")) for run in runs]
+    drawn = {key.rsplit(".", 1)[-1]: column for key, column in axes.repeats.items()}
+    frame["repeat"] = [
+        ", ".join(f"{name}={column[i]}" for name, column in drawn.items()) for i in range(len(runs))
+    ]
     return frame
 
 
@@ -231,6 +234,8 @@ def _warnings(study: Study) -> list[str]:
     devices = sorted({str(run.result.get("device")) for run in study.runs})
     if len(devices) > 1:
         notes.append(f"Run times are of different devices: {', '.join(devices)}.")
+    if drawn := [key for key in study.axes.repeats if key != "seed"]:
+        notes.append(f"Runs that differ in {', '.join(drawn)} alone count as repeats, like seeds.")
     if study.axes.following:
         notes.append(
             "These keys vary as well, but only together with the axes: "

@@ -352,3 +352,22 @@ def test_equal_accuracies_are_decided_by_the_loss(tmp_path: Path) -> None:
     assert [study.levels(point) for _, point in study.points.iterrows()] == [["40"], ["60"], ["20"]]
     [choice] = recommend(study)
     assert (choice.level, choice.mark, choice.lead) == ("40", "", 0.0)
+
+
+def test_splits_are_repeats_like_seeds(tmp_path: Path, no_figures: None) -> None:
+    axes = {SCALE: [10, 100], "data.split_seed": [1, 2, 10], "seed": [1, 2]}
+    luck = {1: -0.1, 2: 0.1, 10: 0.0}
+    write_grid(
+        tmp_path,
+        axes,
+        lambda p: {"val": 0.6 + p[SCALE] / 1000 + luck[p["data.split_seed"]]},
+    )
+    study = study_of(tmp_path)
+    assert study.keys == [SCALE]
+    assert study.points["n"].tolist() == [6, 6]
+    assert study.points["value"].tolist() == pytest.approx([0.70, 0.61])
+    assert set(study.frame["repeat"]) == {f"seed={s}, split_seed={d}" for s in (1, 2) for d in luck}
+    assert any("data.split_seed alone count as repeats" in note for note in study.notes)
+    [(_, command)] = extensions(study, tmp_path)
+    assert "data.split_seed=1,2,10" in command
+    assert "seed=1,2" in command

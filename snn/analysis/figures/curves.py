@@ -49,7 +49,7 @@ def training_curves(study: Study) -> Figure | None:
             row = study.frame.loc[index]
             name = study.describe(row)
             if study.has_repeats:
-                name += f", seed={row['seed']}"
+                name += f", {row['repeat']}"
             panel.plot(
                 epochs,
                 [100 * v for v in values],
