@@ -21,7 +21,14 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from snn.augment import Augmentation
-from snn.callbacks import EpochLines, EpochSeed, HyperParameters, Stopwatch, WholeFiles
+from snn.callbacks import (
+    EpochLines,
+    EpochSeed,
+    HyperParameters,
+    Stopwatch,
+    WeightAverage,
+    WholeFiles,
+)
 from snn.data.base import SpikeDataModule
 from snn.errors import ConfigError, SnnError
 from snn.loggers import EpochTable
@@ -129,6 +136,8 @@ def _callbacks(config: Mapping[str, Any]) -> dict[str, pl.Callback]:
         monitor = getattr(callback, "monitor", None)
         if monitor is not None and not re.fullmatch(MONITORED, monitor):
             raise ConfigError(f"callbacks.{name}.monitor", monitor, "such as val/accuracy")
+        if isinstance(callback, WeightAverage):
+            callback.check(config["trainer"]["max_epochs"])
     return callbacks
 
 
@@ -185,7 +194,7 @@ def rehearse(config: Mapping[str, Any], *, here: bool, done: MutableSet[str] | N
     steps: tuple[tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Any]], ...] = (
         (("data", "augment"), _datamodule),
         (("model",), lambda config: make(config["model"])),
-        (("callbacks",), _callbacks),
+        (("callbacks", "trainer"), _callbacks),
         (("logger",), _loggers),
         (("optimizer", "scheduler"), _train_for_nothing),
         (

@@ -53,6 +53,7 @@ class SpikingClassifier(pl.LightningModule):
         self.nb_classes = nb_classes
         self.split_metrics = nn.ModuleDict()
         self.results: dict[str, float] = {}
+        self.validated_epoch: int | None = None
         """Values of the last evaluation pass."""
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -143,6 +144,7 @@ class SpikingClassifier(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         self.results = self.collect(self.trainer.datamodule.val_splits)
         if not self.trainer.sanity_checking:
+            self.validated_epoch = self.current_epoch
             self.publish(self.results)
 
     def on_test_epoch_start(self) -> None:

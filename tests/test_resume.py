@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
+import torch
 
 from snn.callbacks import Checkpoint
 from snn.errors import RunError
 from snn.runs import read_json
-from tests.training import ROOT, SMALL, command, run, same_weights, table, timeless
+from tests.training import ROOT, SMALL, command, run, same_weights, table, timeless, weights
 
 WITH_RANDOMNESS = (
     *("model.dropout=0.2", "model.dropout_mask=step", "optimizer=adamw"),
@@ -93,6 +94,34 @@ def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path, signum: sign
     assert a["epochs"] == b["epochs"] == 80
     metrics = [key for key in a if key.startswith("metrics.")]
     assert {k: a[k] for k in metrics} == {k: b[k] for k in metrics}
+
+
+def test_an_early_stopped_run_stays_stopped(tmp_path: Path) -> None:
+    task = [*SMALL, "callbacks=early_stopping", "callbacks.early_stopping.patience=1"]
+    task += ["optimizer.lr=1e-9", "trainer.max_epochs=9"]
+    first = run(tmp_path, *task)
+    before = weights(tmp_path)
+    again = run(tmp_path, *task, "ckpt_path=last")
+    assert 2 <= first["epochs"] == again["epochs"] < 9
+    assert all(torch.equal(value, before[name]) for name, value in weights(tmp_path).items())
+    assert timeless(again).keys() == timeless(first).keys()
+
+
+def test_a_moved_run_remembers_its_best_epoch(tmp_path: Path) -> None:
+    # The loss falls, so the first epoch stays the one with the largest.
+    task = [*SMALL, "callbacks.best.monitor=val/loss", "callbacks.best.mode=max"]
+    assert run(tmp_path / "here", *task, "trainer.max_epochs=2")["best_epoch"] == 1
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    moved = run(tmp_path / "there", *task, "trainer.max_epochs=4", "ckpt_path=last")
+    assert moved["best_epoch"] == 1
+
+
+def test_an_epoch_that_is_not_validated_is_not_the_best(tmp_path: Path) -> None:
+    task = [*SMALL, "+trainer.check_val_every_n_epoch=2", "trainer.max_epochs=5"]
+    result = run(tmp_path, *task)
+    assert result["best_epoch"] in (2, 4)
+    validated = [row["epoch"] for row in table(tmp_path) if row["val/accuracy"]]
+    assert validated == ["1", "3"]
 
 
 def test_going_on_with_another_configuration_is_refused(finished: Path) -> None:

@@ -7,10 +7,12 @@ from snn.callbacks.hyper_parameters import HyperParameters
 from snn.callbacks.progress import EpochLines
 from snn.callbacks.raster import SpikeRaster
 from snn.callbacks.repeatable import EpochSeed
+from snn.callbacks.stopping import EarlyStopping
 from snn.callbacks.stopwatch import Stopwatch
 
 __all__ = [
     "Checkpoint",
+    "EarlyStopping",
     "EpochLines",
     "EpochSeed",
     "GradientNorms",

@@ -71,12 +71,32 @@ class Checkpoint(ModelCheckpoint):
         equal = current is not None and bool(current == self.best_model_score)
         return equal or super().check_monitor_top_k(trainer, current)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        # A directory that was moved, or is seen by another path, is still this run's.
+        path = str(Path(self.dirpath) / f"{self.filename}{self.FILE_EXTENSION}")
+        if state_dict["best_model_path"] and Path(path).exists():
+            scores = state_dict["best_k_models"]
+            moved = {"dirpath": self.dirpath, "best_model_path": path}
+            if scores:
+                moved |= {
+                    "kth_best_model_path": path,
+                    "best_k_models": {path: next(iter(scores.values()))},
+                }
+            state_dict = state_dict | moved
+        super().load_state_dict(state_dict)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # In an epoch without a validation pass Lightning still holds the values of the last one.
+        validated = pl_module.validated_epoch == trainer.current_epoch
+        stale = () if validated else tuple(f"{s}/" for s in trainer.datamodule.val_splits)
+        if self.monitor is not None and self.monitor.startswith(stale):
+            return
         # Lightning logs an epoch's training values after its checkpoints: a process killed in
         # between would leave an epoch that is never repeated and has no row.
         for logger in trainer.loggers:
             if self.monitor is None and isinstance(logger, EpochTable):
-                logger.log_metrics(trainer.logged_metrics, trainer.current_epoch)
+                fresh = {k: v for k, v in trainer.logged_metrics.items() if not k.startswith(stale)}
+                logger.log_metrics(fresh, trainer.current_epoch)
                 logger.save()
         super().on_train_epoch_end(trainer, pl_module)
 

@@ -14,7 +14,6 @@ from snn.runs.files import plain
 # listed one by one: one that is not listed (early stopping, say) belongs to the task.
 NOT_TASK = (
     "ckpt_path",
-    "callbacks.best",
     "callbacks.gradient_norms",
     "callbacks.hyper_parameters",
     "callbacks.last",
@@ -39,9 +38,18 @@ NOT_TASK = (
 NULL_MATTERS = frozenset({"data.train_eval_samples"})
 
 
+# Which epoch is kept as best, unless said otherwise.
+BEST = {"monitor": "val/accuracy", "mode": "max"}
+
+
 def task_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved configuration that decides the result."""
     task = copy.deepcopy(plain(config))
+    callbacks = task.get("callbacks")
+    if isinstance(callbacks, dict) and isinstance(best := callbacks.get("best"), dict):
+        callbacks["best"] = {key: best.get(key) for key in BEST}
+        if callbacks["best"] == BEST:
+            del callbacks["best"]
     for dotted in NOT_TASK:
         *parents, key = dotted.split(".")
         node = task
