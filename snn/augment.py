@@ -42,7 +42,17 @@ class Augmentation:
     """As in the configuration: ``augment.<name>``."""
 
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
-        """Changed events. Coordinates may come in any order and lie outside of ``size``."""
+        """Changed events.
+
+        Args:
+            events: int32 arrays.
+            size: of the batch.
+            rng: source of all chance.
+
+        Returns:
+            Arrays of any integer dtype, in any order. Steps and units may lie outside of ``size``;
+            such events are left out. Samples may not.
+        """
         raise NotImplementedError
 
     def signals(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -97,16 +107,32 @@ def _augmented_events(
     size = Size(batch.nb_samples, batch.nb_steps, batch.nb_units)
     events = Events(*batch.coordinates())
     for augmentation in augmentations:
-        events = _inside(augmentation.events(events, size, rng), size)
+        changed = augmentation.events(events, size, rng)
+        events = _inside(Events(*map(_wide, changed)), size)
     return EventStore.from_checked(*events, *size)
 
 
-def _inside(events: Events, size: Size) -> Events:
-    """Without what lies outside of the batch."""
+def _wide(ids: np.ndarray) -> np.ndarray:
+    """Integers as int32 or int64; the same array if it is one."""
+    if ids.dtype not in (np.int32, np.int64):
+        if not np.issubdtype(ids.dtype, np.integer):
+            raise TypeError(f"events of dtype {ids.dtype}: must be integers")
+        ids = ids.astype(np.int64)
+    return ids
+
+
+def _below(ids: np.ndarray, limit: int) -> np.ndarray:
+    """Where ids, int32 or int64, lie in ``0 .. limit - 1``."""
     # As unsigned numbers, negative ones are too large as well: one comparison for both ends.
-    inside = events.step.view(np.uint32) < size.steps
-    inside &= events.unit.view(np.uint32) < size.units
-    return events if inside.all() else _kept(events, inside)
+    return ids.view(np.uint32 if ids.dtype == np.int32 else np.uint64) < limit
+
+
+def _inside(events: Events, size: Size) -> Events:
+    """Without what lies outside of the batch; int32 then, as the next augmentation expects."""
+    inside = _below(events.step, size.steps)
+    inside &= _below(events.unit, size.units)
+    events = events if inside.all() else _kept(events, inside)
+    return Events(*(ids.astype(np.int32, copy=False) for ids in events))
 
 
 def _kept(events: Events, keep: np.ndarray) -> Events:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from snn.augment import (
     EventDropout,
     SignalGain,
     SignalNoise,
+    Size,
     TimeJitter,
     TimeShift,
     TimeStretch,
@@ -26,6 +28,7 @@ from snn.augment import (
 )
 from snn.build import build, draft
 from snn.data import Randman
+from snn.encoding import Events
 from snn.errors import ConfigError, SnnError
 from snn.events import EventBatch, EventStore
 from tests.training import SMALL, config_of
@@ -140,6 +143,50 @@ def test_what_comes_out_is_a_store_without_more_events(kinds, per_sample, sample
     )
     assert torch.equal(again.units, store.units)  # ascending within each row
     assert torch.equal(again.indptr, store.indptr)
+
+
+@dataclass(frozen=True)
+class Scatter(Augmentation):
+    """Whole numbers of another dtype, some of them outside of the batch."""
+
+    name = "scatter"
+    dtype: str = "int64"
+    reach: int = 100
+
+    def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
+        assert {ids.dtype for ids in events} == {np.dtype(np.int32)}
+        low = 0 if self.dtype.startswith("u") else -self.reach
+        step, unit = (rng.integers(low, self.reach, len(ids)) for ids in events[1:])
+        return Events(*(ids.astype(self.dtype) for ids in (events.sample, step, unit)))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32", "int32", "int64", "uint64"])
+def test_an_own_augmentation_may_return_any_integers(dtype: str) -> None:
+    x = batch(20)
+    y = augmented(x, [Scatter(dtype), TimeShift(0), UnitShift(0), Scatter("int64", 60)], rng())
+    chance = rng()
+    drawn = augmented(x, [Scatter(dtype)], chance)
+    signed = not dtype.startswith("u")
+    expected = 1000 * (STEPS / 100) * (UNITS / 100) / (4 if signed else 1)
+    assert drawn.store.nb_events == pytest.approx(expected, abs=4 * expected**0.5)
+    assert y.store.counts().max() > 0
+    for z in (y, drawn):
+        again = EventStore.from_events(
+            *z.store.coordinates(), nb_samples=50, nb_steps=STEPS, nb_units=UNITS
+        )
+        assert torch.equal(again.units, z.store.units)
+
+
+def test_negative_small_integers_are_not_taken_for_large_ones() -> None:
+    x = EventBatch(batch(20).store.with_units(300), torch.arange(50))
+    units = augmented(x, [Scatter("int8", 120)], rng()).store.units
+    assert units.numel()
+    assert units.max() < 120
+
+
+def test_events_between_the_integers_are_refused() -> None:
+    with pytest.raises(TypeError, match="float64: must be integers"):
+        augmented(batch(), [Scatter("float64")], rng())
 
 
 def test_large_batches_go_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
