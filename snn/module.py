@@ -30,7 +30,7 @@ class SpikingClassifier(pl.LightningModule):
     pass of their own with the weights of that moment.
 
     Args:
-        network: gives logits and spike counts.
+        network: gives logits and spike counts; the sizes of its layers are ``hidden[i].nb_units``.
         loss: from logits and labels.
         regularizer: from spike counts; added to the loss.
         nb_classes: number of classes.
