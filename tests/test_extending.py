@@ -8,11 +8,13 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
 from snn.build import draft
 from snn.compose import resolved
+from snn.errors import ConfigError
 from snn.runs import RunDirectory, read_json
 from snn.schema import check
 from snn.training import train
@@ -42,6 +44,48 @@ def config_in(conf: Path, *overrides: str) -> dict:
         config = resolved(compose("train", list(overrides)))
     check(config)
     return config
+
+
+def test_no_example_is_left_out() -> None:
+    assert len(EXAMPLES) == len(re.findall(r"^```\w", PAGE, re.M))
+    for name, _ in EXAMPLES:
+        assert not (ROOT / name).exists(), name
+
+
+def write_mine(folder: Path, part: str, samples: int) -> None:
+    """Spikes of the lower or of the upper half of the units."""
+    rng = np.random.default_rng(samples)
+    labels = np.arange(samples) % 2
+    sample = np.repeat(np.arange(samples), 30)
+    unit = rng.integers(0, 20, len(sample)) + 20 * labels[sample]
+    step = rng.integers(0, 100, len(sample))
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / f"{part}.npz", sample=sample, step=step, unit=unit, labels=labels)
+
+
+def test_an_own_data_set_is_learned(conf: Path, tmp_path: Path) -> None:
+    write_mine(tmp_path / "mine", "train", 80)
+    write_mine(tmp_path / "mine", "test", 20)
+    overrides = [
+        "data=mine",
+        f"data.root={tmp_path}",
+        "data.batch_size=16",
+        "model.scale=10",
+        "model.weight_scale=1",
+        "optimizer.lr=1e-2",
+        "trainer.max_epochs=4",
+        "trainer.accelerator=cpu",
+    ]
+    train(config_in(conf, *overrides), RunDirectory(tmp_path / "run"), overrides, "none")
+    result = read_json(tmp_path / "run" / "result.json")
+    assert (result["data.nb_steps"], result["data.nb_units"]) == (100, 40)
+    assert (result["data.train_samples"], result["data.val_samples"]) == (72, 8)
+    assert result["metrics.final.test.accuracy"] > 0.9
+
+
+def test_the_annotations_of_an_own_data_set_are_its_schema(conf: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.nb_steps=0: must be greater than 0"):
+        config_in(conf, "data=mine", "data.nb_steps=0")
 
 
 def test_an_own_model_trains_and_leaves_a_result(conf: Path, tmp_path: Path) -> None:
