@@ -59,6 +59,13 @@ class Augmentation:
         """Changed signals ``[sample, step, channel]``, in a new array of that shape and dtype."""
         raise NotImplementedError
 
+    def check_units(self, nb_units: int) -> None:
+        """Asked before training; most changes are fine with any number of units.
+
+        Raises:
+            ConfigError: not with this one.
+        """
+
     @classmethod
     def works_on(cls, analog: bool) -> bool:
         """Whether it is defined for analog signals, or for events."""
@@ -221,11 +228,13 @@ class UnitShift(Augmentation):
     def __post_init__(self) -> None:
         self._require(self.max_shift >= 0, "max_shift", self.max_shift, "0 or more units")
 
+    def check_units(self, nb_units: int) -> None:
+        fits = self.shape is None or math.prod(self.shape) == nb_units
+        self._require(fits, "shape", self.shape, f"extents of {nb_units} units in all")
+
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
+        self.check_units(size.units)
         shape = self.shape or [size.units]
-        self._require(
-            math.prod(shape) == size.units, "shape", shape, f"extents of {size.units} units in all"
-        )
         shift = rng.integers(-self.max_shift, self.max_shift + 1, (len(shape), size.samples))
         place = np.stack(np.unravel_index(events.unit, shape)) + shift[:, events.sample]
         extents = np.array(shape)[:, None]

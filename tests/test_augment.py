@@ -31,6 +31,7 @@ from snn.data import Randman
 from snn.encoding import Events
 from snn.errors import ConfigError, SnnError
 from snn.events import EventBatch, EventStore
+from tests.data.files import write_shd
 from tests.training import SMALL, config_of
 
 ALL = [
@@ -399,8 +400,30 @@ def test_the_order_in_the_configuration_says_nothing(tmp_path) -> None:
         (["data=tbl", "augment=unit_shift"], "changes spikes, and these data are analog"),
         (["augment=signal_noise"], "changes analog signals, and these data are spikes"),
         (["+augment.x._target_=snn.encoding.TTFS"], "must be an Augmentation"),
+        (
+            ["data=fashion_mnist", "augment=unit_shift", "augment.unit_shift.shape=[28,27]"],
+            r"augment\.unit_shift\.shape=\[28, 27\]: must be extents of 784 units",
+        ),
+        (
+            ["data.nb_units=30", "augment=unit_shift", "augment.unit_shift.shape=[28,28]"],
+            r"augment\.unit_shift\.shape=\[28, 28\]: must be extents of 30 units",
+        ),
     ],
 )
 def test_what_does_not_fit_the_data_is_refused_before_they_are_loaded(overrides, says) -> None:
     with pytest.raises(SnnError, match=says):
         draft(config_of(*overrides))
+
+
+def test_a_grid_is_checked_when_the_data_tell_their_units(tmp_path) -> None:
+    write_shd(tmp_path)
+    data = [f"data.root={tmp_path}", f"data.cache={tmp_path / 'cache'}", "data.download=false"]
+    shape = ["augment=unit_shift", "augment.unit_shift.shape=[7,99]"]
+    plan = draft(config_of("data=shd", *data, *shape))  # nobody knows the units yet
+    with pytest.raises(ConfigError, match=r"augment\.unit_shift\.shape=\[7, 99\].*units in all"):
+        plan.datamodule.setup()
+
+
+def test_a_grid_that_fits_is_accepted() -> None:
+    shape = ["augment=unit_shift", "augment.unit_shift.shape=[5,8]"]
+    draft(config_of(*shape)).datamodule.setup()
