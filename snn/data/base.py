@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from snn.augment import Augmentation
-from snn.data.order import Augmented, BatchOrder
+from snn.data.augmented import Augmented
+from snn.data.order import BatchOrder
 from snn.data.resident import Residence, training_device
 from snn.data.splits import stratified_pick, stratified_split
 from snn.errors import ConfigError
