@@ -26,8 +26,8 @@ class SpikingClassifier(pl.LightningModule):
     """Trains a spiking network as a classifier.
 
     Metrics are named ``<split>/<metric>``. Those of ``running`` are means over the batches of an
-    epoch while the weights change; those of ``train``, ``val`` and ``test`` are measured in a
-    pass of their own with the weights of that moment.
+    epoch while the weights change, with labels smoothed if they are; those of ``train``, ``val``
+    and ``test`` are measured in a pass of their own with the weights of that moment.
 
     Args:
         network: gives logits and spike counts; the sizes of its layers are ``hidden[i].nb_units``.
