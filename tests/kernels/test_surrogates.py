@@ -1,6 +1,8 @@
 """A surrogate without a kernel is left to the reference; the others keep their places."""
 
 import logging
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -11,8 +13,8 @@ from snn.functional import LIFDynamics
 from snn.kernels import arguments, operators, ops, parameters, surrogates
 from snn.layers import CurrentEncoder
 from snn.surrogate import SURROGATES
-from tests.kernels.compare import Case, assert_same
 from tests.kernels.test_network import assert_same_outcome, batch, make, outcome
+from tests.training import ROOT
 
 built = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
 
@@ -65,10 +67,23 @@ def test_the_kernels_by_name_refuse_a_new_surrogate(new):
         network(new, "cpu")(batch())
 
 
+# The table is changed before anything else of the package is imported, as an edit would change it.
+FIRST_OF_ALL = """
+from snn import surrogate
+known = dict(surrogate.SURROGATES)
+surrogate.SURROGATES = {"cauchy": lambda x, s: 1 / (1 + (s * x) ** 2), **known}
+from tests.kernels.compare import Case, assert_same
+for name in known:
+    assert_same(Case(dynamics={"surrogate": name, "scale": 2.0}))
+"""
+
+
 @built
-def test_a_new_surrogate_moves_no_other(new):
-    for name in surrogates.COMPILED:
-        assert_same(Case(dynamics={"surrogate": name, "scale": 2.0}))
+def test_a_new_surrogate_moves_no_other():
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_OF_ALL], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_layers_alone_refuse_a_new_surrogate(new):
