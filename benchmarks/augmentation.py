@@ -22,9 +22,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from snn.augment import Augmentation, augmented
+from snn.augment import Augmentation
 from snn.build import build, make
 from snn.compose import resolved
+from snn.data.augmented import augmented
 from snn.data.base import Batch
 from snn.fused import fused_step
 from snn.schema import check

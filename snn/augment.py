@@ -1,14 +1,13 @@
 """Changes to training samples, drawn anew whenever a sample is shown.
 
 Each class takes a batch as coordinates of its events, or as analog signals, or as either, and
-gives back a changed one; the data set itself is never copied or touched. What a change moves out
-of the sample's steps or units is lost. Their fields are all they hold, like encoders'.
+gives back a changed one; :mod:`snn.data.augmented` calls them. Their fields are all they hold,
+like encoders'.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, NamedTuple
@@ -16,11 +15,9 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from snn.encoding import Events
 from snn.errors import ConfigError
-from snn.events import EventBatch, EventStore
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -42,12 +39,29 @@ class Augmentation:
     """As in the configuration: ``augment.<name>``."""
 
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
-        """Changed events. Coordinates may come in any order and lie outside of ``size``."""
+        """Changed events.
+
+        Args:
+            events: int32 arrays.
+            size: of the batch.
+            rng: source of all chance.
+
+        Returns:
+            Arrays of any integer dtype, in any order. Steps and units may lie outside of ``size``;
+            such events are left out. Samples may not.
+        """
         raise NotImplementedError
 
     def signals(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Changed signals ``[sample, step, channel]``, in a new array of that shape and dtype."""
         raise NotImplementedError
+
+    def check_units(self, nb_units: int) -> None:
+        """Asked before training; most changes are fine with any number of units.
+
+        Raises:
+            ConfigError: not with this one.
+        """
 
     @classmethod
     def works_on(cls, analog: bool) -> bool:
@@ -60,56 +74,8 @@ class Augmentation:
             raise ConfigError(f"augment.{self.name}.{key}", value, allowed)
 
 
-def augmented(
-    x: EventBatch | Tensor, augmentations: Sequence[Augmentation], rng: np.random.Generator
-) -> EventBatch | Tensor:
-    """A batch with all changes made, one after the other.
-
-    Args:
-        x: events, or analog signals ``[sample, step, channel]``, on the CPU.
-        augmentations: each must work on this kind of input.
-        rng: source of all chance.
-    """
-    if isinstance(x, Tensor):
-        signals = x.numpy()
-        for augmentation in augmentations:
-            signals = augmentation.signals(signals, rng)
-        return torch.from_numpy(signals)
-    parts = x.index.split(_samples_at_once(x))
-    stores = [_augmented_events(x.store.take(part), augmentations, rng) for part in parts]
-    store = stores[0] if len(stores) == 1 else EventStore.concatenate(stores)
-    return EventBatch(store, torch.arange(len(store)))
-
-
-# Arrays of more events fall out of the cache, and each takes fresh pages from the system.
-_EVENTS_AT_ONCE = 2**17
-
-
-def _samples_at_once(x: EventBatch) -> int:
-    indptr, index, steps = x.store.indptr.numpy(), x.index.numpy(), x.nb_steps
-    events = int((indptr[(index + 1) * steps] - indptr[index * steps]).sum())
-    return max(1, len(x) * _EVENTS_AT_ONCE // max(events, 1))
-
-
-def _augmented_events(
-    batch: EventStore, augmentations: Sequence[Augmentation], rng: np.random.Generator
-) -> EventStore:
-    size = Size(batch.nb_samples, batch.nb_steps, batch.nb_units)
-    events = Events(*batch.coordinates())
-    for augmentation in augmentations:
-        events = _inside(augmentation.events(events, size, rng), size)
-    return EventStore.from_checked(*events, *size)
-
-
-def _inside(events: Events, size: Size) -> Events:
-    """Without what lies outside of the batch."""
-    # As unsigned numbers, negative ones are too large as well: one comparison for both ends.
-    inside = events.step.view(np.uint32) < size.steps
-    inside &= events.unit.view(np.uint32) < size.units
-    return events if inside.all() else _kept(events, inside)
-
-
-def _kept(events: Events, keep: np.ndarray) -> Events:
+def kept(events: Events, keep: np.ndarray) -> Events:
+    """The events where ``keep``, boolean ``[nb_events]``, is true."""
     index = np.flatnonzero(keep)
     return Events(*(ids[index] for ids in events))
 
@@ -137,7 +103,7 @@ class EventDropout(Augmentation):
         self._require(0 <= self.p < 1, "p", self.p, "at least 0 and below 1")
 
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
-        return _kept(events, rng.random(len(events.unit), np.float32) >= self.p)
+        return kept(events, rng.random(len(events.unit), np.float32) >= self.p)
 
 
 @dataclass(frozen=True)
@@ -152,7 +118,7 @@ class UnitDropout(Augmentation):
 
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
         keep = rng.random((size.samples, size.units), np.float32) >= self.p
-        return _kept(events, keep[events.sample, events.unit])
+        return kept(events, keep[events.sample, events.unit])
 
     def signals(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         keep = rng.random((len(x), 1, x.shape[2]), np.float32) >= self.p
@@ -195,15 +161,17 @@ class UnitShift(Augmentation):
     def __post_init__(self) -> None:
         self._require(self.max_shift >= 0, "max_shift", self.max_shift, "0 or more units")
 
+    def check_units(self, nb_units: int) -> None:
+        fits = self.shape is None or math.prod(self.shape) == nb_units
+        self._require(fits, "shape", self.shape, f"extents of {nb_units} units in all")
+
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
+        self.check_units(size.units)
         shape = self.shape or [size.units]
-        self._require(
-            math.prod(shape) == size.units, "shape", shape, f"extents of {size.units} units in all"
-        )
         shift = rng.integers(-self.max_shift, self.max_shift + 1, (len(shape), size.samples))
         place = np.stack(np.unravel_index(events.unit, shape)) + shift[:, events.sample]
         extents = np.array(shape)[:, None]
-        events = _kept(events, ((place >= 0) & (place < extents)).all(0))
+        events = kept(events, ((place >= 0) & (place < extents)).all(0))
         # What stays on the grid has moved by the same number of units in its flat order.
         strides = np.cumprod([1, *shape[:0:-1]])[::-1]
         moved = (strides @ shift).astype(np.int32)

@@ -126,6 +126,8 @@ def _datamodule(config: Mapping[str, Any]) -> SpikeDataModule:
     if not isinstance(datamodule, SpikeDataModule):
         raise ConfigError("data._target_", config["data"]["_target_"], "a SpikeDataModule")
     datamodule.augmentations = augmentations(config, datamodule.analog)
+    if hasattr(datamodule, "nb_units"):  # some know it only when they have loaded the data
+        datamodule.check_augmentations()
     datamodule.measures_test = config.get("test", True)
     return datamodule
 

@@ -18,7 +18,7 @@ from snn.errors import ConfigError
 
 
 class Events(NamedTuple):
-    """Coordinates of spikes, three int64 arrays ``[nb_events]``."""
+    """Coordinates of spikes, three arrays of integers ``[nb_events]``; encoders give int64."""
 
     sample: np.ndarray
     step: np.ndarray

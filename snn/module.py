@@ -26,11 +26,11 @@ class SpikingClassifier(pl.LightningModule):
     """Trains a spiking network as a classifier.
 
     Metrics are named ``<split>/<metric>``. Those of ``running`` are means over the batches of an
-    epoch while the weights change; those of ``train``, ``val`` and ``test`` are measured in a
-    pass of their own with the weights of that moment.
+    epoch while the weights change, with labels smoothed if they are; those of ``train``, ``val``
+    and ``test`` are measured in a pass of their own with the weights of that moment.
 
     Args:
-        network: gives logits and spike counts.
+        network: gives logits and spike counts; the sizes of its layers are ``hidden[i].nb_units``.
         loss: from logits and labels.
         regularizer: from spike counts; added to the loss.
         nb_classes: number of classes.

@@ -14,7 +14,7 @@ from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
 from snn.functional import EncoderState, LIFState, ReadoutState, logits
 from snn.hooks import bypassed
-from snn.kernels import gpu, ops
+from snn.kernels import gpu, ops, surrogates
 from snn.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class SpikingNetwork(nn.Module):
             named = "gpu" if weight.is_cuda else "cpu"
             named = named if self.backend == "auto" else self.backend
             obstacle, reason = _usable(named, x, weight, [layer.nb_units for layer in self.hidden])
-            obstacle = obstacle or self._bypassed()
+            obstacle = obstacle or self._bypassed() or self._without_kernel()
             if obstacle and self.backend != "auto":
                 raise ConfigError("model.backend", self.backend, f"auto or einsum: {obstacle}")
             chosen, reason = ("einsum", obstacle) if obstacle else (named, reason)
@@ -153,6 +153,13 @@ class SpikingNetwork(nn.Module):
         if self.encoder is not None:
             stages.append((self.encoder, CurrentEncoder))
         return next(filter(None, (bypassed(*stage) for stage in stages)), None)
+
+    def _without_kernel(self) -> str | None:
+        """Which surrogate only the reference has; None if the kernels have all of them."""
+        names = [layer.dynamics.surrogate for layer in self.hidden]
+        return surrogates.obstacle(
+            names if self.encoder is None else [*names, self.encoder.surrogate]
+        )
 
     def kernel_arguments(self, x: Tensor | EventBatch | EventStore) -> dict[str, Any]:
         """The parameters as the kernels take them; draws the dropout masks."""

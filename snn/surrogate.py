@@ -24,7 +24,8 @@ SurrogateName = Literal[
 ]
 Derivative = Callable[[Tensor, float], Tensor]
 
-# name -> d(spike)/dx as a function of (x, s). A new surrogate is one more line.
+# name -> d(spike)/dx as a function of (x, s). A new surrogate is one more line here, anywhere; the
+# compiled kernels leave it to einsum until snn/kernels/surrogates.py knows it.
 SURROGATES: dict[str, Derivative] = {
     # 1 / (s|x| + 1)^2: SuperSpike, Zenke & Ganguli 2018, Neural Comput. 30:1514; thesis eq. 12
     "fast_sigmoid": lambda x, s: (s * x.abs() + 1.0).pow(-2),

@@ -124,7 +124,7 @@ def _train(
         **parts.stopwatch.facts(),
         "nb_parameters": sum(p.numel() for p in parts.module.parameters()),
         **{f"data.{key}": value for key, value in parts.datamodule.summary.items()},
-        "backend": parts.module.network.last_backend,
+        "backend": getattr(parts.module.network, "last_backend", None),  # another model has none
         **environment(parts.module.device),
         "start": start,
         "end": now(),

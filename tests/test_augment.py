@@ -1,4 +1,4 @@
-"""Changes to training samples: what they do, by whose chance, and to which samples."""
+"""Changes to training samples: what they do and by whose chance."""
 
 from __future__ import annotations
 
@@ -22,13 +22,10 @@ from snn.augment import (
     UnitDropout,
     UnitJitter,
     UnitShift,
-    augmented,
 )
-from snn.build import build, draft
-from snn.data import Randman
-from snn.errors import ConfigError, SnnError
+from snn.data.augmented import augmented
+from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
-from tests.training import SMALL, config_of
 
 ALL = [
     member
@@ -140,14 +137,6 @@ def test_what_comes_out_is_a_store_without_more_events(kinds, per_sample, sample
     )
     assert torch.equal(again.units, store.units)  # ascending within each row
     assert torch.equal(again.indptr, store.indptr)
-
-
-def test_large_batches_go_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "_EVENTS_AT_ONCE", 1000)
-    x = batch(200, 50)
-    assert torch.equal(augmented(x, [TimeJitter(0.0)], rng()).to_dense(), x.to_dense())
-    dense = augmented(one_spike(3, 4), [EventDropout(p=0.5)], rng()).to_dense()[:, 3, 4]
-    assert not torch.equal(dense[:1000], dense[1000:])  # no piece repeats another's chance
 
 
 def test_event_dropout_keeps_the_share_of_each_event() -> None:
@@ -295,65 +284,3 @@ def test_a_wrong_kind_of_input_has_no_method(kind: type[Augmentation]) -> None:
 def test_impossible_parameters(make, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         make()
-
-
-def data_module(*augmentations: Augmentation, seed: int = 3) -> Randman:
-    data = Randman(nb_classes=3, nb_units=6, nb_train=40, nb_test=5, nb_steps=10, seed=seed)
-    data.augmentations = augmentations
-    data.setup()
-    return data
-
-
-def shown(data: Randman, epoch: int) -> torch.Tensor:
-    """All training samples of an epoch as they are shown, in the order of the data set."""
-    loader = data.train_dataloader()
-    loader.sampler.set_epoch(epoch)
-    plain = Randman.train_dataloader(data_module(seed=data.seed))
-    plain.sampler.set_epoch(epoch)
-    order = torch.cat([x.index for x, _ in plain])
-    return torch.cat([x.to_dense() for x, _ in loader])[order.argsort()]
-
-
-def test_training_samples_change_with_seed_and_epoch_and_others_never() -> None:
-    data = data_module(TimeJitter(2.0))
-    torch.manual_seed(1)
-    first = shown(data, 4)
-    torch.manual_seed(2)
-    assert torch.equal(shown(data_module(TimeJitter(2.0)), 4), first)
-    assert not torch.equal(shown(data, 5), first)
-    assert not torch.equal(shown(data_module(TimeJitter(2.0), seed=4), 4), first)
-    for loader in (*data.val_dataloader(), *data.test_dataloader()):
-        for x, _ in loader:
-            assert any(x.store is s.inputs for s in (data.train, data.test))
-
-
-def test_labels_stay_with_their_samples() -> None:
-    data, plain = data_module(UnitDropout(0.0)), data_module()
-    for (x, labels), (y, others) in zip(
-        data.train_dataloader(), plain.train_dataloader(), strict=True
-    ):
-        assert torch.equal(labels, others)
-        assert torch.equal(x.to_dense(), y.to_dense())
-
-
-def test_the_order_in_the_configuration_says_nothing(tmp_path) -> None:
-    made = [
-        build(config_of(*SMALL, f"augment={names}"), tmp_path, progress="none", resume=False)
-        for names in ("[time_jitter,event_dropout]", "[event_dropout,time_jitter]")
-    ]
-    for parts in made:
-        kinds = [type(a) for a in parts.datamodule.augmentations]
-        assert kinds == [EventDropout, TimeJitter]
-
-
-@pytest.mark.parametrize(
-    ("overrides", "says"),
-    [
-        (["data=tbl", "augment=unit_shift"], "changes spikes, and these data are analog"),
-        (["augment=signal_noise"], "changes analog signals, and these data are spikes"),
-        (["+augment.x._target_=snn.encoding.TTFS"], "must be an Augmentation"),
-    ],
-)
-def test_what_does_not_fit_the_data_is_refused_before_they_are_loaded(overrides, says) -> None:
-    with pytest.raises(SnnError, match=says):
-        draft(config_of(*overrides))

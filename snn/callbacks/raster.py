@@ -9,7 +9,6 @@ import torch
 from pydantic import Field
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from snn.functional import logits
 from snn.plots import raster
 
 Count = Annotated[int, Field(gt=0)]
@@ -19,6 +18,7 @@ class SpikeRaster(pl.Callback):
     """Draws input and hidden spikes of a few samples that are held out from training.
 
     The samples come from the validation part, or from the training part where there is none.
+    Nothing is drawn of a network without ``trace``.
 
     Args:
         samples: how many.
@@ -34,6 +34,8 @@ class SpikeRaster(pl.Callback):
         loggers = [g for g in trainer.loggers if isinstance(g, TensorBoardLogger)]
         if not loggers or not (last or epoch % self.every_n_epochs == 0):
             return
+        if not hasattr(pl_module.network, "trace"):
+            return
         figure = self.draw(trainer.datamodule, pl_module)
         for logger in loggers:
             logger.experiment.add_figure("spikes", figure, global_step=epoch)
@@ -46,9 +48,10 @@ class SpikeRaster(pl.Callback):
         training = module.network.training
         module.network.eval()
         with torch.no_grad():
-            trace = module.network.trace(inputs.to(module.device))
+            inputs = inputs.to(module.device)
+            trace, output = module.network.trace(inputs), module(inputs)
         module.network.train(training)
-        predicted = logits(trace.output, module.network.logit_rule).argmax(1).tolist()
+        predicted = output.logits.argmax(1).tolist()
         names = datamodule.class_names
         titles = [
             f"class {names[label]}" + ("" if label == guess else f", taken for {names[guess]}")

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from snn.augment import Augmentation
-from snn.data.order import Augmented, BatchOrder
+from snn.data.augmented import Augmented
+from snn.data.order import BatchOrder
 from snn.data.resident import Residence, training_device
 from snn.data.splits import stratified_pick, stratified_split
 from snn.errors import ConfigError
@@ -185,6 +186,7 @@ class SpikeDataModule(LightningDataModule):
         if self.summary:
             return
         self.prepare_data()
+        self.check_augmentations()
         source = self._source
         self.class_names = source.class_names
         self.nb_classes = len(source.class_names)
@@ -194,6 +196,15 @@ class SpikeDataModule(LightningDataModule):
         self.test = source.test
         self.after_split()
         self.summary = {**self._describe(), **source.facts}
+
+    def check_augmentations(self) -> None:
+        """Whether the augmentations fit ``nb_units``.
+
+        Raises:
+            ConfigError: one does not.
+        """
+        for augmentation in self.augmentations:
+            augmentation.check_units(self.nb_units)
 
     def split(self, name: str) -> Split:
         """A split by the name it has in ``val_splits`` or ``test_splits``."""

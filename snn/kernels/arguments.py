@@ -29,7 +29,7 @@ class StageCode(NamedTuple):
 
     encoder: int
     surrogate: int
-    """Position in :data:`snn.surrogate.SURROGATES`."""
+    """Position in :data:`snn.kernels.surrogates.COMPILED`."""
     reset_zero: int
     attached: int
     """The reset takes part in the gradient."""

@@ -155,7 +155,11 @@ class Call:
 
         Raises:
             IndexError: an event names a unit that the first layer has no weights for.
+            ValueError: a stage names a surrogate that was not compiled.
         """
         function = self.kernels.functions[self.dtype.itemsize]
-        if function(ctypes.byref(self.problem), mode):
+        status = function(ctypes.byref(self.problem), mode)
+        if status == 2:
+            raise ValueError("a surrogate's number is none of the compiled ones")
+        if status:
             raise IndexError(f"an event's unit lies outside 0..{self.problem.input.units - 1}")

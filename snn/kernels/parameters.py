@@ -10,8 +10,8 @@ from torch import Tensor
 
 from snn.events import EventBatch, EventStore
 from snn.functional import LIFDynamics
+from snn.kernels import surrogates
 from snn.kernels.arguments import Arguments, StageCode, StageNumbers, StageTensors
-from snn.surrogate import SURROGATES
 
 Input = Tensor | EventBatch | EventStore
 Constant = Tensor | float
@@ -54,9 +54,6 @@ class ReadoutParameters(NamedTuple):
     leak_scaled_input: bool = False
 
 
-_SURROGATE_ID = {name: i for i, name in enumerate(SURROGATES)}
-
-
 def arguments(
     x: Input,
     layers: Sequence[LIFParameters],
@@ -66,7 +63,8 @@ def arguments(
     """Split the parameters into what is fixed and what has gradients.
 
     Raises:
-        ValueError: shapes do not fit each other, or a gradient is wanted that the kernels lack.
+        ValueError: shapes do not fit each other, a gradient is wanted that the kernels lack, or a
+            surrogate has no kernel.
         TypeError: the arrays of an event store are of other types than it promises.
     """
     dtype = layers[0].weight.dtype if layers else encoder.gain.dtype
@@ -152,7 +150,7 @@ def _code(
     attached = not dynamics.detach_reset and not encoder
     return StageCode(
         encoder=int(encoder),
-        surrogate=_SURROGATE_ID[dynamics.surrogate],
+        surrogate=surrogates.position(dynamics.surrogate),
         reset_zero=int(dynamics.reset == "zero"),
         attached=int(attached),
         lag=2 if dynamics.recurrence == "previous" else 1,

@@ -9,7 +9,7 @@ import psutil
 from hydra.utils import get_object
 
 from snn.errors import SnnError
-from snn.kernels import library
+from snn.kernels import library, surrogates
 
 # Of a process that has trained a network of negligible size.
 PROCESS_MIB = 450
@@ -27,7 +27,11 @@ def estimated_mib(config: Mapping[str, Any]) -> float:
     hidden = model.get("nb_hidden", 0)
     units = sum(hidden) if isinstance(hidden, list) else hidden
     inputs = data.get("nb_units") or getattr(get_object(data["_target_"]), "nb_units", None) or 0
-    dense = model.get("backend") == "einsum" or not isinstance(library.load(), library.Library)
+    dense = (
+        model.get("backend") == "einsum"
+        or not isinstance(library.load(), library.Library)
+        or surrogates.obstacle([model.get("surrogate", surrogates.COMPILED[0])])
+    )
     numbers = inputs + KEPT_BY_EINSUM * units if dense else KEPT_BY_KERNELS * units
     return PROCESS_MIB + 4 * data["batch_size"] * data.get("nb_steps", 0) * numbers / 2**20
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from snn.events import EventStore
 from snn.functional import lif
-from snn.surrogate import SURROGATES
+from snn.kernels.surrogates import COMPILED
 from tests.kernels.compare import assert_same, error
 from tests.kernels.gpu_case import DEVICE, GPUCase, at_real_size, needs_cuda, needs_triton, wide
 
@@ -100,7 +100,7 @@ def test_the_default_case_is_worth_comparing():
         assert grad.abs().max() > 1e-3, name
 
 
-@pytest.mark.parametrize("name", SURROGATES)
+@pytest.mark.parametrize("name", COMPILED)
 def test_every_surrogate_equals_the_reference(name):
     assert_same(GPUCase(dynamics={"surrogate": name, "scale": 2.0}, steps=6))
 
@@ -283,7 +283,7 @@ def test_a_weight_of_another_size_is_refused():
     seed=st.integers(0, 1000),
     dynamics=st.fixed_dictionaries(
         {
-            "surrogate": st.sampled_from(sorted(SURROGATES)),
+            "surrogate": st.sampled_from(sorted(COMPILED)),
             "reset": st.sampled_from(["zero", "subtract"]),
             "detach_reset": st.booleans(),
             "leak_scaled_input": st.booleans(),

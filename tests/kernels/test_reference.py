@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from snn import kernels
 from snn.functional import lif
 from snn.kernels import ops
-from snn.surrogate import SURROGATES
+from snn.kernels.surrogates import COMPILED
 from tests.kernels.compare import TOLERANCE, Case, assert_same, assert_same_fused, error
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
@@ -33,7 +33,7 @@ OPTIONS = {
     "label smoothing": {"smoothing": 0.1},
     "no regulariser": {"regularize": False},
 }
-OPTIONS |= {f"surrogate {name}": {"dynamics": {"surrogate": name}} for name in SURROGATES}
+OPTIONS |= {f"surrogate {name}": {"dynamics": {"surrogate": name}} for name in COMPILED}
 OPTIONS |= {f"logits by {rule}": {"rule": rule} for rule in ("mean", "last", "sum_softmax")}
 
 SIZES = {
@@ -90,7 +90,7 @@ def test_further_cases_equal_the_reference(options):
     assert_same_fused(Case(**options))
 
 
-@pytest.mark.parametrize("name", SURROGATES)
+@pytest.mark.parametrize("name", COMPILED)
 def test_every_surrogate_equals_the_reference(name, instruction_set):
     assert_same(Case(dynamics={"surrogate": name, "scale": 2.0}))
 
@@ -167,7 +167,7 @@ def test_parameters_need_not_be_contiguous():
     seed=st.integers(0, 1000),
     dynamics=st.fixed_dictionaries(
         {
-            "surrogate": st.sampled_from(sorted(SURROGATES)),
+            "surrogate": st.sampled_from(sorted(COMPILED)),
             "reset": st.sampled_from(["zero", "subtract"]),
             "detach_reset": st.booleans(),
             "leak_scaled_input": st.booleans(),

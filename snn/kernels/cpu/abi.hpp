@@ -34,7 +34,7 @@ struct Stage {
   const void* gain;       // [H] factor of the current; of an encoder: its gain
   const void* bias;       // [H] of an encoder
   double threshold, initial, scale;
-  int64_t surrogate;      // position in SURROGATES
+  int64_t surrogate;      // an enum Surrogate
   int64_t reset_zero;     // 1: to zero, 0: subtract threshold
   int64_t attached;       // 1: the reset takes part in the gradient
   int64_t lag;            // steps from a spike to the recurrent current: 2 "previous", 1 "current"

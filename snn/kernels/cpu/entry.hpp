@@ -65,9 +65,12 @@ void sum_gradients(const Plan<T>& plan, const std::vector<Worker<T>*>& workers, 
   }
 }
 
-// 0, or 1 if the input names a unit that does not exist.
+// 0, or 1 if the input names a unit that does not exist, or 2 if a stage names a surrogate that
+// does not.
 template <typename T>
 int run(const Problem& p, int64_t mode) {
+  for (int64_t s = 0; s < p.nb_stages; ++s)
+    if (p.stages[s].surrogate < 0 || p.stages[s].surrogate >= kSurrogates) return 2;
   static thread_local PlanMemory<T> memory;
   const bool forward = mode & kForward, backward = mode & kBackward;
   const Plan<T> plan = make_plan<T>(p, backward, memory);

@@ -5,7 +5,7 @@
 
 namespace snn {
 
-// The order of snn.surrogate.SURROGATES; the Python side passes the position.
+// The order of COMPILED in snn/kernels/surrogates.py; the Python side passes the position.
 enum Surrogate : int64_t {
   kFastSigmoid,
   kBoxcar,
@@ -14,6 +14,7 @@ enum Surrogate : int64_t {
   kExponential,
   kSigmoid,
   kGaussian,
+  kSurrogates,  // their number
 };
 
 template <typename T>
@@ -102,6 +103,7 @@ void surrogate_derivatives(int64_t surrogate, const T* potential, T* out, int64_
       derivatives<T, kTriangular>,  derivatives<T, kExponential>, derivatives<T, kSigmoid>,
       derivatives<T, kGaussian>,
   };
+  static_assert(sizeof table / sizeof *table == kSurrogates);
   table[surrogate](potential, out, n, threshold, scale);
 }
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from snn.events import EventBatch, EventStore
 from snn.functional import LIFDynamics
+from snn.kernels import surrogates
 from snn.kernels.gpu import inputs
 from snn.kernels.gpu.autograd import Encoder, Layer, Readout
 from snn.kernels.gpu.problem import Constant, LIFSpec, per_unit
@@ -28,6 +29,7 @@ def _as_batch(x: EventBatch | EventStore) -> EventBatch:
 
 def _run_layer(x: Tensor | EventBatch, p: LIFParameters) -> tuple[Tensor, Tensor]:
     """Spikes after dropout, time-major, and counts. A tensor x is time-major."""
+    surrogates.require(p.dynamics.surrogate)
     inputs_, units = p.weight.shape
     given = x.shape[2] if isinstance(x, Tensor) else x.nb_units
     if given != inputs_:
@@ -79,8 +81,10 @@ def encoder_layer(x: Tensor, encoder: EncoderParameters) -> Tensor:
     """Encode analog signals ``[batch, step, channel]`` as spikes ``[step, batch, unit]``.
 
     Raises:
-        ValueError: the decay wants a gradient, which the encoder has none of.
+        ValueError: the decay wants a gradient, which the encoder has none of, or the surrogate has
+            no kernel.
     """
+    surrogates.require(encoder.surrogate)
     gain, bias = encoder.gain, encoder.bias
     beta = per_unit(encoder.beta, gain.numel(), gain)
     if beta.requires_grad:
