@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
@@ -72,7 +73,7 @@ def _sweep(
 
     def launch(some: Sequence[Point]) -> None:
         nonlocal started
-        lines = [[*point.overrides, f"hydra.sweep.subdir={point.name}"] for point in some]
+        lines = [job_overrides(point, directory) for point in some]
         number, started = started, started + len(some)
         launch_all(launcher, lines, number, jobs)
 
@@ -92,6 +93,16 @@ def _sweep(
     print_end(console, found, failures, directory)
     if failures:
         raise SweepError(f"{len(failures)} of {len(found)} points are not completed")
+
+
+def job_overrides(point: Point, directory: Path) -> list[str]:
+    """What the launcher gives Hydra for a point.
+
+    The directory too: Hydra composes each job anew, and one that is named after a swept group
+    would be another for each of its choices.
+    """
+    place = QuotedString(str(directory).replace("${", r"\${"), Quote.single).with_quotes()
+    return [*point.overrides, f"hydra.sweep.dir={place}", f"hydra.sweep.subdir={point.name}"]
 
 
 def _redo(redo: bool | str, found: Mapping[Point, Found], directory: Path) -> None:

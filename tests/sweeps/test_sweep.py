@@ -10,11 +10,16 @@ import time
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
-from snn.runs import read_json
+from snn.compose import parse
+from snn.runs import RunDirectory, read_json
+from snn.sweeps.hydra import job_overrides
+from snn.sweeps.points import Point
+from tests.data.files import write_tbl
 from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
 from tests.sweeps.mishaps import mishap
-from tests.training import timeless
+from tests.training import ROOT, command, timeless
 
 GRID = ("model.nb_hidden=8,12,16",)
 LAUNCHERS = ["basic", "joblib"]
@@ -65,6 +70,25 @@ def test_a_new_value_trains_the_new_points_alone(copied: Path) -> None:
     after = stamps(copied)
     assert len(after) == 4
     assert {name: after[name] for name in before} == before
+
+
+def test_points_of_several_data_sets_share_the_directory(tmp_path: Path) -> None:
+    write_tbl(tmp_path)
+    few = ("model.nb_hidden=8", "data.nb_steps=76", "trainer.max_epochs=1", "data.batch_size=1000")
+    both = ("-m", "data=randman,tbl", f"data.root={tmp_path}", "trainer.accelerator=cpu", *few)
+    ended = command(*both, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    directory = tmp_path / "outputs/sweeps/free/randman"
+    assert list(states(directory).values()) == ["completed"] * 2
+
+
+@pytest.mark.parametrize("name", ["plain/a.b", "it's, (all) = one", "${seed}", "a\\", " b\\'"])
+def test_jobs_are_told_the_very_directory(name: str) -> None:
+    point = Point(("seed=2",), {}, RunDirectory(Path(name) / "point"))
+    seed, directory, subdirectory = parse(job_overrides(point, Path(name)))
+    config = OmegaConf.create({"seed": 1, "dir": directory.value()})
+    assert config.dir == str(Path(name))
+    assert (seed.value(), subdirectory.value()) == (2, "point")
 
 
 def test_a_dry_run_lists_and_trains_nothing(copied: Path) -> None:
@@ -216,8 +240,6 @@ def test_a_stopped_sweep_stops_its_runs(tmp_path: Path) -> None:
 
 
 def test_one_sweep_at_a_time() -> None:
-    from tests.training import command
-
     refused = command("-m", "sweep=tbl,shd")
     assert refused.returncode == 2
     assert "one sweep at a time" in refused.stderr
