@@ -22,6 +22,8 @@ class State(StrEnum):
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
+    UNTESTED = "untested"
+    """Completed with ``test=false``, and wanted with its test part."""
     COMPLETED = "completed"
     REFUSED = "refused"
     """The directory holds something that must not be touched: another run's record, one of a
@@ -35,7 +37,7 @@ class Found:
     Attributes:
         state: how far the run is.
         reason: of a refusal; or type and first line of the error that ended the run.
-        result: the record of a completed run.
+        result: the record of a completed or untested run.
         where: ``host:pid`` of a running one.
     """
 
@@ -62,7 +64,7 @@ def look(run: RunDirectory, config: Mapping[str, Any]) -> Found:
         if run.config.exists():
             _refuse_other(run, read_json(run.config), config)
         if status.get("state") == "completed":
-            return Found(State.COMPLETED, result=_result(run, config))
+            return _completed(run, config)
     except RunError as error:
         return Found(State.REFUSED, str(error))
     if status.get("state") == "running":
@@ -75,6 +77,18 @@ def look(run: RunDirectory, config: Mapping[str, Any]) -> Found:
     lines = str(error.get("message", "")).strip().splitlines() or [""]
     reason = f"{kind}: {lines[0]}".rstrip(": ")
     return Found(State.INTERRUPTED if kind == Interrupted.__name__ else State.FAILED, reason)
+
+
+def _completed(run: RunDirectory, config: Mapping[str, Any]) -> Found:
+    result = _result(run, config)
+    was_tested = (result.get("config") or {}).get("test", True)
+    if was_tested or not config.get("test", True):
+        return Found(State.COMPLETED, result=result)
+    if not run.last.exists():
+        raise RunError(
+            f"{run.path} was completed with test=false and has no {run.last.name} to test"
+        )
+    return Found(State.UNTESTED, "completed with test=false", result)
 
 
 def _result(run: RunDirectory, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Sweep:
         starts = self.starts[point.name]
         if found.state is State.INTERRUPTED:
             return starts < STARTS
-        return starts == 0  # a new one; or one that failed under an earlier command
+        return starts == 0  # a new or untested one; or one that failed under an earlier command
 
     def _start(self, points: Sequence[Point]) -> None:
         usable = []
@@ -120,11 +120,14 @@ class Sweep:
 
     def failures(self, found: dict[Point, Found]) -> dict[Point, Found]:
         """The points that are not completed, each with the best reason known."""
-        return {
-            point: Found(f.state, f.reason or self.errors.get(point.name, ""))
-            for point, f in found.items()
-            if f.state is not State.COMPLETED
-        }
+        failures = {}
+        for point, f in found.items():
+            reasons = [f.reason, self.errors.get(point.name, "")]
+            if f.state is State.UNTESTED:  # whose reason says why it was started, not why it failed
+                reasons.reverse()
+            if f.state is not State.COMPLETED:
+                failures[point] = Found(f.state, reasons[0] or reasons[1])
+        return failures
 
 
 def set_aside(point: Point, directory: Path) -> Path:

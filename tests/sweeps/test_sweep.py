@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from snn.compose import parse
@@ -19,7 +20,7 @@ from snn.sweeps.points import Point
 from tests.data.files import write_tbl
 from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
 from tests.sweeps.mishaps import mishap
-from tests.training import ROOT, command, timeless
+from tests.training import ROOT, command, timeless, weights
 
 GRID = ("model.nb_hidden=8,12,16",)
 LAUNCHERS = ["basic", "joblib"]
@@ -61,6 +62,31 @@ def test_the_same_command_again_trains_nothing(copied: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert "3 completed" in again.stdout
     assert stamps(copied) == before
+
+
+def test_a_search_is_measured_on_the_test_part_without_training(done: Path, tmp_path: Path) -> None:
+    assert sweep(tmp_path, *GRID, "test=false").returncode == 0
+    runs = run_directories(tmp_path)
+    before = {name: weights(run) for name, run in runs.items()}
+    damaged, *others = runs.values()
+    record = (damaged / "result.json").read_bytes()
+    (damaged / "checkpoints/last.ckpt").write_bytes(b"damaged")
+
+    tested = sweep(tmp_path, *GRID, "test=true")
+    assert tested.returncode == 1, tested.stdout + tested.stderr
+    assert "1 of 3 points are not completed" in tested.stderr
+    assert (damaged / "result.json").read_bytes() == record
+    for run in others:
+        measured, expected = (read_json(d / "result.json") for d in (run, done / run.name))
+        metrics = {key for key in expected if key.startswith("metrics.")}
+        assert {key: measured[key] for key in metrics} == {key: expected[key] for key in metrics}
+        assert all(torch.equal(value, before[run.name][key]) for key, value in weights(run).items())
+        assert epochs_trained(run) == [1, 2, 3]
+
+    stamped = stamps(tmp_path)
+    again = sweep(tmp_path, *GRID, "test=false")
+    assert again.returncode == 0, again.stdout
+    assert stamps(tmp_path) == stamped
 
 
 def test_a_new_value_trains_the_new_points_alone(copied: Path) -> None:
