@@ -77,7 +77,7 @@ def _sweep(
         number, started = started, started + len(some)
         launch_all(launcher, lines, number, jobs)
 
-    whole = Sweep(points, directory, launch, one_by_one=jobs == 1)
+    whole = Sweep(points, directory, launch, jobs=jobs)
     # A file or a pipe has no width of its own; tables should not be folded for it.
     console = Console() if sys.stdout.isatty() else Console(width=160)
     found = whole.look()

@@ -34,15 +34,16 @@ class Sweep:
         points: checked, each in its directory.
         directory: the sweep's.
         launch: starts points and returns when they have ended. It may raise, and start only some.
-        one_by_one: launch takes points one after another anyway, so give them one at a time: what
-            it raises then belongs to one point.
+        jobs: how many of them run beside each other on this machine; None if they run elsewhere.
     """
 
     def __init__(
-        self, points: Sequence[Point], directory: Path, launch: Launch, *, one_by_one: bool
+        self, points: Sequence[Point], directory: Path, launch: Launch, *, jobs: int | None
     ) -> None:
         self.points, self.directory = points, directory
-        self.launch, self.one_by_one = launch, one_by_one
+        self.launch, self.jobs = launch, jobs
+        # What the launcher raises then belongs to one point.
+        self.one_by_one = jobs == 1
         self.starts: Counter[str] = Counter()
         self.errors: dict[str, str] = {}
 
@@ -92,9 +93,9 @@ class Sweep:
         if found.state in (State.COMPLETED, State.RUNNING, State.REFUSED):
             return False
         starts = self.starts[point.name]
-        if found.state is State.INTERRUPTED:
-            return starts < STARTS
-        return starts == 0  # a new or untested one; or one that failed under an earlier command
+        if found.state in (State.INTERRUPTED, State.NEW):
+            return starts < STARTS  # a new one may have had no turn when the launcher stopped
+        return starts == 0  # an untested one; or one that failed under an earlier command
 
     def _start(self, points: Sequence[Point]) -> None:
         usable = []
@@ -116,7 +117,10 @@ class Sweep:
             reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
             log.error("the launcher stopped: %s", reason)
             for point in usable:
-                self.errors.setdefault(point.name, reason)
+                self.errors[point.name] = reason
+            # A point that takes the launcher down with it must not do so to others twice. Elsewhere
+            # the queue keeps them apart.
+            self.one_by_one = self.jobs is not None
 
     def failures(self, found: dict[Point, Found]) -> dict[Point, Found]:
         """The points that are not completed, each with the best reason known."""

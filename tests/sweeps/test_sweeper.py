@@ -1,0 +1,71 @@
+"""Who is started how often, with launchers that stop, lose races and fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from snn.runs import RunDirectory, write_json
+from snn.runs.result import RESULT_VERSION
+from snn.runs.state import State
+from snn.runs.status import new_status
+from snn.sweeps.points import Point
+from snn.sweeps.sweeper import Launch, Sweep
+
+
+def complete(point: Point) -> None:
+    """Let a point's directory hold a completed run."""
+    write_json(point.run.status, new_status({"state": "completed"}))
+    write_json(point.run.result, {"schema_version": RESULT_VERSION, "config": point.config})
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Sweep]:
+    """Makes a sweep of some points with another launcher."""
+
+    def made(launch: Launch, number: int, jobs: int | None) -> Sweep:
+        points = [
+            Point((f"seed={seed}",), {"seed": seed}, RunDirectory(tmp_path / f"seed{seed}"))
+            for seed in range(number)
+        ]
+        return Sweep(points, tmp_path, launch, jobs=jobs)
+
+    return made
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_point_that_stops_the_launcher_stops_no_other(make, jobs: int) -> None:
+    calls = []
+
+    def launch(points: Sequence[Point]) -> None:
+        calls.append([point.name for point in points])
+        for point in points:
+            if point.name == "seed1":
+                raise RuntimeError("a worker died")
+            complete(point)
+
+    sweep = make(launch, 4, jobs)
+    found = sweep.run()
+    assert [f.state for f in found.values()] == [
+        State.COMPLETED, State.NEW, State.COMPLETED, State.COMPLETED
+    ]  # fmt: skip
+    ((failed, reason),) = sweep.failures(found).items()
+    assert (failed.name, reason.reason) == ("seed1", "RuntimeError: a worker died")
+    assert sum("seed1" in call for call in calls) == 2
+    assert all(len(call) == 1 for call in calls[1:])
+
+
+def test_elsewhere_points_stay_together(make) -> None:
+    calls = []
+
+    def launch(points: Sequence[Point]) -> None:
+        calls.append(len(points))
+        if len(calls) == 1:
+            raise RuntimeError("no connection to the queue")
+        for point in points:
+            complete(point)
+
+    assert {f.state for f in make(launch, 3, None).run().values()} == {State.COMPLETED}
+    assert calls == [3, 3]
