@@ -71,11 +71,11 @@ def _sweep(
     )
     started = 0
 
-    def launch(some: Sequence[Point]) -> None:
+    def launch(some: Sequence[Point]) -> list[Exception | None]:
         nonlocal started
         lines = [job_overrides(point, directory) for point in some]
         number, started = started, started + len(some)
-        launch_all(launcher, lines, number, jobs)
+        return launch_all(launcher, lines, number, jobs)
 
     whole = Sweep(points, directory, launch, jobs=jobs)
     # A file or a pipe has no width of its own; tables should not be folded for it.

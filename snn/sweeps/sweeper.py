@@ -15,6 +15,7 @@ from snn.errors import RunError, SnnError
 from snn.runs.plan import DRIVER, write_plan
 from snn.runs.state import Found, State, look
 from snn.runs.status import recorded
+from snn.sweeps.launch import PointStopped
 from snn.sweeps.points import Point
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,8 @@ STARTS = 2
 LOOK_SECONDS = 2.0
 REPLACED = ".replaced"
 
-Launch = Callable[[Sequence[Point]], None]
+# Returns what each point's job ended with, None if with nothing amiss.
+Launch = Callable[[Sequence[Point]], Sequence[Exception | None]]
 
 
 class Sweep:
@@ -46,6 +48,7 @@ class Sweep:
         self.one_by_one = jobs == 1
         self.starts: Counter[str] = Counter()
         self.errors: dict[str, str] = {}
+        self.busy: set[str] = set()
 
     def look(self) -> dict[Point, Found]:
         """How far each point is."""
@@ -79,6 +82,10 @@ class Sweep:
             todo = [point for point in self.points if self._is_to_start(point, found[point])]
             if todo:
                 waiting = False
+                # Whoever holds them has not recorded that yet, or moves them aside.
+                todo.sort(key=lambda point: point.name in self.busy)
+                if todo[0].name in self.busy:
+                    time.sleep(LOOK_SECONDS)
                 self._start(todo[:1] if self.one_by_one else todo)
                 continue
             others = [p for p in self.points if found[p].state is State.RUNNING]
@@ -112,15 +119,22 @@ class Sweep:
         if not usable:
             return
         try:
-            self.launch(usable)
+            errors = self.launch(usable)
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-            log.error("the launcher stopped: %s", reason)
+            log.error("the launcher stopped: %s", _reason(error))
             for point in usable:
-                self.errors[point.name] = reason
+                self.errors[point.name] = _reason(error)
             # A point that takes the launcher down with it must not do so to others twice. Elsewhere
             # the queue keeps them apart.
             self.one_by_one = self.jobs is not None
+            return
+        for point, error in zip(usable, errors, strict=False):
+            self.busy.discard(point.name)
+            if getattr(error, "busy", False):
+                self.busy.add(point.name)
+                self.starts[point.name] -= 1
+            elif error is not None:
+                self.errors[point.name] = _reason(error)
 
     def failures(self, found: dict[Point, Found]) -> dict[Point, Found]:
         """The points that are not completed, each with the best reason known."""
@@ -132,6 +146,11 @@ class Sweep:
             if f.state is not State.COMPLETED:
                 failures[point] = Found(f.state, reasons[0] or reasons[1])
         return failures
+
+
+def _reason(error: Exception) -> str:
+    kind = "" if isinstance(error, PointStopped) else f"{type(error).__name__}: "
+    return f"{kind}{error}".strip().splitlines()[0]
 
 
 def set_aside(point: Point, directory: Path) -> Path:

@@ -11,6 +11,7 @@ from snn.runs import RunDirectory, write_json
 from snn.runs.result import RESULT_VERSION
 from snn.runs.state import State
 from snn.runs.status import new_status
+from snn.sweeps.launch import PointStopped
 from snn.sweeps.points import Point
 from snn.sweeps.sweeper import Launch, Sweep
 
@@ -39,12 +40,13 @@ def make(tmp_path: Path) -> Callable[..., Sweep]:
 def test_a_point_that_stops_the_launcher_stops_no_other(make, jobs: int) -> None:
     calls = []
 
-    def launch(points: Sequence[Point]) -> None:
+    def launch(points: Sequence[Point]) -> list[None]:
         calls.append([point.name for point in points])
         for point in points:
             if point.name == "seed1":
                 raise RuntimeError("a worker died")
             complete(point)
+        return [None] * len(points)
 
     sweep = make(launch, 4, jobs)
     found = sweep.run()
@@ -60,12 +62,49 @@ def test_a_point_that_stops_the_launcher_stops_no_other(make, jobs: int) -> None
 def test_elsewhere_points_stay_together(make) -> None:
     calls = []
 
-    def launch(points: Sequence[Point]) -> None:
+    def launch(points: Sequence[Point]) -> list[None]:
         calls.append(len(points))
         if len(calls) == 1:
             raise RuntimeError("no connection to the queue")
         for point in points:
             complete(point)
+        return [None] * len(points)
 
     assert {f.state for f in make(launch, 3, None).run().values()} == {State.COMPLETED}
     assert calls == [3, 3]
+
+
+def test_what_fails_before_its_record_is_listed_with_its_reason(make) -> None:
+    errors = {"seed1": PointStopped("no room\nat all"), "seed2": ValueError("wrong")}
+
+    def launch(points: Sequence[Point]) -> list[Exception | None]:
+        for point in points:
+            if point.name not in errors:
+                complete(point)
+        return [errors.get(point.name) for point in points]
+
+    sweep = make(launch, 3, 4)
+    listed = sweep.failures(sweep.run())
+    assert {p.name: f.reason for p, f in listed.items()} == {
+        "seed1": "no room",
+        "seed2": "ValueError: wrong",
+    }
+
+
+def test_a_lost_race_costs_no_start(make, monkeypatch) -> None:
+    monkeypatch.setattr("snn.sweeps.sweeper.LOOK_SECONDS", 0.01)
+    calls = []
+
+    def launch(points: Sequence[Point]) -> list[Exception | None]:
+        calls.append([point.name for point in points])
+        if points[0].name == "seed0" and sum("seed0" in call for call in calls) <= 5:
+            stop = PointStopped("taken")
+            stop.busy = True
+            return [stop]
+        complete(points[0])
+        return [None]
+
+    sweep = make(launch, 3, 1)
+    assert not sweep.failures(sweep.run())
+    assert calls[:4] == [["seed0"], ["seed1"], ["seed2"], ["seed0"]]  # the others do not wait
+    assert len(calls) == 8
