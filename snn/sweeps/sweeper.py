@@ -20,7 +20,8 @@ from snn.sweeps.points import Point
 
 log = logging.getLogger(__name__)
 
-# A point whose process vanished without a word (killed, node lost) is started once more.
+# A point that was stopped (a signal, its launcher's job killed, its node lost) or had no turn is
+# started once more. One whose own process alone was killed has failed, and its record says so.
 STARTS = 2
 LOOK_SECONDS = 2.0
 REPLACED = ".replaced"
