@@ -46,7 +46,7 @@ def single(cfg: DictConfig, settings: DictConfig) -> dict[str, Any]:
         overrides = list(settings.overrides.task)
         result = train(config, run, overrides, progress_style(cfg.progress))
     except SnnError as error:
-        raise Refused(error) from error
+        raise Refused(error, begun=run.begun) from error
     except Exception:
         log.exception("the run failed")
         raise

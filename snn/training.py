@@ -118,6 +118,7 @@ def _train(
     log.info("data: %s", ", ".join(f"{k} {v}" for k, v in parts.datamodule.summary.items()))
     if checkpoint is not None:
         log.info("going on from %s", checkpoint)
+    run.begun = True
     parts.trainer.fit(
         parts.module, datamodule=parts.datamodule, ckpt_path=checkpoint, weights_only=True
     )

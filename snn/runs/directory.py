@@ -26,10 +26,13 @@ class RunDirectory:
 
     Args:
         path: the directory; made when the run starts.
+
+    Attributes:
+        begun: whether this process has begun to train there.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path, self.begun = Path(path), False
         self.status = self.path / "status.json"
         self.result = self.path / "result.json"
         self.config = self.path / "config.json"

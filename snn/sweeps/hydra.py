@@ -86,11 +86,14 @@ def _sweep(
         console.print(counts(found), highlight=False)
         return
     log.info("%s: %s", directory, counts(found))
-    _redo(config.sweep.redo, found, directory)
+    kept = redo_points(config.sweep.redo, found, directory)
     found = whole.run()
-    OmegaConf.save(config, directory / "multirun.yaml")
-    failures = whole.failures(found)
+    failures = {**whole.failures(found), **kept}
     print_end(console, found, failures, directory)
+    try:
+        OmegaConf.save(config, directory / "multirun.yaml")
+    except OSError as error:
+        log.warning("%s/multirun.yaml: cannot be written (%s)", directory, error)
     if failures:
         raise SweepError(f"{len(failures)} of {len(found)} points are not completed")
 
@@ -105,10 +108,22 @@ def job_overrides(point: Point, directory: Path) -> list[str]:
     return [*point.overrides, f"hydra.sweep.dir={place}", f"hydra.sweep.subdir={point.name}"]
 
 
-def _redo(redo: bool | str, found: Mapping[Point, Found], directory: Path) -> None:
-    """Move aside what the user wants to have trained anew; say what will be left alone."""
+def redo_points(
+    redo: bool | str, found: Mapping[Point, Found], directory: Path
+) -> dict[Point, Found]:
+    """Move aside what the user wants to have trained anew; say what will be left alone.
+
+    Returns:
+        What could not be moved, and why.
+    """
+    kept = {}
     for point, f in found.items():
         if (redo == "all" and f.state is not State.NEW) or (redo and f.state is State.REFUSED):
-            log.info("%s: moved to %s", point.name, set_aside(point, directory))
+            try:
+                log.info("%s: moved to %s", point.name, set_aside(point, directory))
+            except SnnError as error:
+                log.error("%s", error)
+                kept[point] = Found(State.REFUSED, str(error))
         elif f.state is State.REFUSED:
             log.warning("%s is left alone: %s", point.name, f.reason)
+    return kept

@@ -71,9 +71,17 @@ class Sweep:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"{self.directory}: cannot be used for a sweep ({error})") from None
-        with recorded(self.directory / DRIVER, {}):
-            write_plan(self.directory, ((p.name, p.overrides) for p in self.points), sys.argv)
-            self._rounds()
+        begun = False
+        try:
+            with recorded(self.directory / DRIVER, {}):
+                write_plan(self.directory, ((p.name, p.overrides) for p in self.points), sys.argv)
+                begun = True
+                self._rounds()
+        except RunError as error:
+            if not begun:
+                raise
+            # The points have their own records; these must not be lost for the sweep's.
+            log.warning("%s", error)
         return self.look()
 
     def _rounds(self) -> None:

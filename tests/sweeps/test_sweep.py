@@ -221,6 +221,18 @@ def test_a_full_disk_is_a_clear_error_of_that_point(done: Path, tmp_path: Path) 
     )
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_disk_that_is_full_at_the_end_hides_nothing(copied: Path) -> None:
+    (copied / "multirun.yaml").unlink()
+    (copied / "multirun.yaml").symlink_to("/dev/full")
+    next(iter(run_directories(copied).values())).joinpath("status.json").write_text("damaged")
+    ended = sweep(copied, *GRID)
+    assert ended.returncode == 1
+    assert "cannot be read as JSON" in ended.stdout
+    assert "multirun.yaml: cannot be written" in ended.stdout
+    assert ended.stderr == "error: 1 of 3 points are not completed\n"
+
+
 def test_a_damaged_checkpoint_costs_its_epochs_and_nothing_else(done: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(done, tmp_path / "sweep")
     run = next(iter(run_directories(copy).values()))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from snn.errors import RunError
 from snn.runs import RunDirectory, write_json
 from snn.runs.result import RESULT_VERSION
 from snn.runs.state import State
 from snn.runs.status import new_status
+from snn.sweeps.hydra import redo_points
 from snn.sweeps.launch import PointStopped
 from snn.sweeps.points import Point
 from snn.sweeps.sweeper import Launch, Sweep
@@ -108,3 +111,39 @@ def test_a_lost_race_costs_no_start(make, monkeypatch) -> None:
     assert not sweep.failures(sweep.run())
     assert calls[:4] == [["seed0"], ["seed1"], ["seed2"], ["seed0"]]  # the others do not wait
     assert len(calls) == 8
+
+
+def complete_all(points: Sequence[Point]) -> list[None]:
+    for point in points:
+        complete(point)
+    return [None] * len(points)
+
+
+@pytest.mark.parametrize("lost", ["completed", "running"])
+def test_a_last_record_that_cannot_be_written_hides_no_other(
+    make, monkeypatch, caplog: pytest.LogCaptureFixture, lost: str
+) -> None:
+    def full(path: Path, value: dict[str, Any]) -> None:
+        if value["state"] == lost:
+            raise RunError(f"{path}: cannot be written (No space left on device)")
+
+    monkeypatch.setattr("snn.runs.status.write_json", full)
+    sweep = make(complete_all, 2, 4)
+    if lost == "running":  # the first one: nothing is started without it
+        with pytest.raises(RunError, match="No space left"):
+            sweep.run()
+        assert {f.state for f in sweep.look().values()} == {State.NEW}
+        return
+    assert {f.state for f in sweep.run().values()} == {State.COMPLETED}
+    assert "No space left" in caplog.text
+
+
+def test_one_directory_that_cannot_be_moved_aside_keeps_no_other(make, tmp_path: Path) -> None:
+    sweep = make(complete_all, 3, 4)
+    found = sweep.run()
+    busy = sweep.points[1]
+    with busy.run.owned():
+        kept = redo_points("all", found, tmp_path)
+    assert list(kept) == [busy]
+    assert "another process is training" in kept[busy].reason
+    assert [f.state for f in sweep.look().values()] == [State.NEW, State.COMPLETED, State.NEW]
