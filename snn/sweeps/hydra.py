@@ -20,7 +20,7 @@ from snn.errors import SnnError, SweepError
 from snn.runs.state import Found, State
 from snn.sweeps.launch import launch_all
 from snn.sweeps.launchers import parallel_jobs
-from snn.sweeps.points import Point, expand, make_points
+from snn.sweeps.points import Point, check_room, expand, make_points
 from snn.sweeps.report import counts, point_table, print_end
 from snn.sweeps.sweeper import Sweep, set_aside
 
@@ -64,7 +64,7 @@ def _sweep(
     config_dir = next(Path(source.path) for source in sources if source.provider == "main")
     composer = Composer(config_dir, config.hydra.job.config_name)
     jobs = parallel_jobs(config.hydra.launcher)
-    points = make_points(composer, expand(arguments, params), directory, jobs)
+    points = make_points(composer, expand(arguments, params), directory)
 
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
@@ -81,6 +81,8 @@ def _sweep(
     # A file or a pipe has no width of its own; tables should not be folded for it.
     console = Console() if sys.stdout.isatty() else Console(width=160)
     found = whole.look()
+    anew = config.sweep.redo == "all"
+    check_room([p for p, f in found.items() if anew or f.state is not State.COMPLETED], jobs)
     if config.sweep.dry_run:
         console.print(point_table(found, str(directory)))
         console.print(counts(found), highlight=False)
