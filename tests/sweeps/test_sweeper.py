@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -147,3 +148,31 @@ def test_one_directory_that_cannot_be_moved_aside_keeps_no_other(make, tmp_path:
     assert list(kept) == [busy]
     assert "another process is training" in kept[busy].reason
     assert [f.state for f in sweep.look().values()] == [State.NEW, State.COMPLETED, State.NEW]
+
+
+DAMAGE = [
+    ("config.json", []),
+    ("config.json", None),
+    ("config.json", {"data": "x"}),
+    ("config.json", {"callbacks": ["x"]}),
+    ("status.json", "completed"),
+    ("status.json", {"schema_version": 1, "state": "failed", "error": "out of memory"}),
+    ("status.json", {"schema_version": None, "state": "failed"}),
+    ("result.json", []),
+    ("result.json", {"schema_version": 1, "config": "x"}),
+    ("result.json", {"schema_version": 1, "config": {"model": 1}}),
+]
+
+
+def test_records_of_a_wrong_shape_are_refused_and_stop_no_other(make) -> None:
+    sweep = make(complete_all, len(DAMAGE) + 1, 4)
+    for point, (name, content) in zip(sweep.points, DAMAGE, strict=False):
+        point.run.path.mkdir()
+        complete(point)
+        (point.run.path / name).write_text(json.dumps(content))
+    found = sweep.run()
+    for (name, content), f in zip(DAMAGE, found.values(), strict=False):
+        assert (f.state, name in f.reason) == (State.REFUSED, True), (name, content, f)
+    assert list(found.values())[-1].state is State.COMPLETED
+    for point, (name, content) in zip(sweep.points, DAMAGE, strict=False):
+        assert json.loads((point.run.path / name).read_text()) == content
