@@ -12,18 +12,18 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from snn.cli import Refused, run_cli
 from snn.compose import resolved
-from snn.errors import SnnError
+from snn.errors import BusyError, SnnError
 from snn.logs import quiet_libraries
 from snn.report import print_result
 from snn.runs import RunDirectory
 from snn.schema import check
 from snn.sweeps.job import run_point
+from snn.sweeps.launch import PointStopped
 from snn.training import train
 
 CONFIG_DIR = Path(__file__).resolve().parent / "conf"
@@ -46,7 +46,7 @@ def single(cfg: DictConfig, settings: DictConfig) -> dict[str, Any]:
         overrides = list(settings.overrides.task)
         result = train(config, run, overrides, progress_style(cfg.progress))
     except SnnError as error:
-        raise Refused(error) from error
+        raise Refused(error, begun=run.begun) from error
     except Exception:
         log.exception("the run failed")
         raise
@@ -61,7 +61,9 @@ def point(cfg: DictConfig, settings: DictConfig) -> dict[str, Any]:
         check(config)
         return run_point(config, settings)
     except SnnError as error:
-        raise CompactHydraException(str(error)) from error
+        stop = PointStopped(str(error))
+        stop.busy = isinstance(error, BusyError)
+        raise stop from error
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")

@@ -1,7 +1,7 @@
 """What the command line does around Hydra: checks first, readable errors, exit codes.
 
-Exit codes: 0 done, 1 the run or a point of the sweep failed, 2 the configuration is wrong,
-128 + n stopped by signal n.
+Exit codes: 0 done, 1 the run or a point of the sweep failed, 2 the configuration is wrong or the
+directory cannot be used, so that nothing was trained, 128 + n stopped by signal n.
 """
 
 from __future__ import annotations
@@ -26,10 +26,15 @@ FAILED, WRONG_CONFIG = 1, 2
 
 
 class Refused(BaseException):
-    """A user's error on its way past Hydra, which would dress it up as a crash."""
+    """A user's error on its way past Hydra, which would dress it up as a crash.
 
-    def __init__(self, error: SnnError) -> None:
-        self.error = error
+    Args:
+        error: the user's.
+        begun: whether training had begun.
+    """
+
+    def __init__(self, error: SnnError, *, begun: bool = False) -> None:
+        self.error, self.begun = error, begun
         super().__init__(str(error))
 
 
@@ -47,8 +52,8 @@ def run_cli(main: Callable[[], Any], arguments: Sequence[str], config_dir: Path)
         if full:
             raise
         print(f"error: {stop}", file=sys.stderr)
-        cause = stop.error if isinstance(stop, Refused) else stop
-        return FAILED if isinstance(cause, DataError | SweepError) else WRONG_CONFIG
+        cause, begun = (stop.error, stop.begun) if isinstance(stop, Refused) else (stop, False)
+        return FAILED if begun or isinstance(cause, DataError | SweepError) else WRONG_CONFIG
     except (Interrupted, KeyboardInterrupt) as stop:
         signum = getattr(stop, "signum", signal.SIGINT)
         print(f"error: interrupted by {signal.Signals(signum).name}", file=sys.stderr)

@@ -49,7 +49,7 @@ def train_or_go_on(
     """Bring a point of a sweep to its end, from wherever its directory shows it to be.
 
     A completed run is not trained again: its stored result is returned. An interrupted or failed
-    one goes on from its last checkpoint.
+    one goes on from its last checkpoint. One that is completed but for its test part is measured.
 
     Args, returns: as :func:`train`.
 
@@ -64,6 +64,10 @@ def train_or_go_on(
             return dict(found.result)
         if found.state is State.REFUSED:
             raise RunError(found.reason)
+        if found.state is State.UNTESTED:
+            # The weights that were asked about before: training anew would be another answer.
+            run.load_weights(run.last)
+            return _recorded(config, run, overrides, progress, run.last)
         return _recorded(config, run, overrides, progress, _usable_checkpoint(run))
 
 
@@ -114,6 +118,7 @@ def _train(
     log.info("data: %s", ", ".join(f"{k} {v}" for k, v in parts.datamodule.summary.items()))
     if checkpoint is not None:
         log.info("going on from %s", checkpoint)
+    run.begun = True
     parts.trainer.fit(
         parts.module, datamodule=parts.datamodule, ckpt_path=checkpoint, weights_only=True
     )

@@ -49,7 +49,7 @@ def test_commands_are_accepted(command: str) -> None:
         composer = Composer(ROOT / "conf", "train")
         params = composer.settings(overrides, RunMode.MULTIRUN).hydra.sweeper.params
         lines = expand(overrides, dict(params))
-        assert make_points(composer, lines, ROOT, jobs=None)
+        assert make_points(composer, lines, ROOT)
 
 
 def test_downloads_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:

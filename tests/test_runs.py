@@ -87,6 +87,14 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
         read_json(path)
 
 
+@pytest.mark.parametrize("text", ["[]", "null", '"running"', "1"])
+def test_a_record_is_an_object(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "status.json"
+    path.write_text(text)
+    with pytest.raises(RunError, match=r"status\.json: not a JSON object"):
+        read_json(path)
+
+
 def test_hash_ignores_where_and_sees_what() -> None:
     same = [
         changed(data__root="/b"),

@@ -14,6 +14,7 @@ from snn import kernels
 from snn.build import build
 from snn.runs import RunDirectory, read_json
 from tests.data.files import write_fashion_mnist, write_shd, write_tbl
+from tests.sweeps.mishaps import mishap
 from tests.training import SMALL, command, config_of, run, same_weights, timeless
 
 
@@ -183,6 +184,15 @@ def test_missing_data_end_in_one_line(tmp_path: Path) -> None:
     status = read_json(tmp_path / "run" / "status.json")
     assert status["state"] == "failed"
     assert status["error"]["type"] == "DataError"
+
+
+def test_a_run_that_fails_in_the_midst_is_no_wrong_configuration(tmp_path: Path) -> None:
+    done = command(*SMALL, *mishap(24, "diverge"), f"hydra.run.dir={tmp_path}")
+    assert done.returncode == 1, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert read_json(tmp_path / "status.json")["error"]["type"] == "DivergedError"
+    again = command(*SMALL, f"hydra.run.dir={tmp_path}")
+    assert again.returncode == 2, again.stderr
 
 
 def test_early_stopping_and_a_scheduler_compose(tmp_path: Path) -> None:

@@ -58,11 +58,11 @@ def run(directory: Path, *overrides: str) -> dict[str, Any]:
     return train(config_of(*overrides), RunDirectory(directory), list(overrides), "none")
 
 
-def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+def command(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
     """``python train.py ...`` in a process of its own."""
     return subprocess.run(
-        [sys.executable, "train.py", *arguments],
-        cwd=ROOT,
+        [sys.executable, str(ROOT / "train.py"), *arguments],
+        cwd=cwd,
         env={**os.environ, **environment},
         capture_output=True,
         text=True,

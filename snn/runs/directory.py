@@ -12,13 +12,28 @@ from filelock import FileLock, Timeout
 
 from snn.errors import BusyError, RunError
 from snn.runs.files import read_json
-from snn.runs.identity import differences
+from snn.runs.identity import NOT_TASK, differences
 
 if TYPE_CHECKING:
     import torch
 
 # Training a run for longer is the same run.
 MAY_GROW = "trainer.max_epochs"
+SECTIONS = sorted({key.split(".")[0] for key in NOT_TASK if "." in key})
+
+
+def checked_sections(path: Path, config: Any) -> Mapping[str, Any]:
+    """The configuration in a record, if it has the shape of one.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    if not isinstance(config, Mapping):
+        raise RunError(f"{path}: damaged (its configuration is {config!r:.50})")
+    for section in SECTIONS:
+        if not isinstance(config.get(section) or {}, Mapping):
+            raise RunError(f"{path}: damaged ({section} is {config[section]!r:.50})")
+    return config
 
 
 class RunDirectory:
@@ -26,10 +41,13 @@ class RunDirectory:
 
     Args:
         path: the directory; made when the run starts.
+
+    Attributes:
+        begun: whether this process has begun to train there.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path, self.begun = Path(path), False
         self.status = self.path / "status.json"
         self.result = self.path / "result.json"
         self.config = self.path / "config.json"
@@ -122,7 +140,8 @@ class RunDirectory:
     def _refuse_other_config(self, config: Mapping[str, Any]) -> None:
         if not self.config.exists():
             return  # stopped before it had written anything down
-        changed = differences(read_json(self.config), config)
+        recorded = checked_sections(self.config, read_json(self.config))
+        changed = differences(recorded, config)
         old, new = changed.get(MAY_GROW, (0, 0))
         if new >= old:
             changed.pop(MAY_GROW, None)

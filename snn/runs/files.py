@@ -56,11 +56,14 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read such a file.
 
     Raises:
-        RunError: it is missing or not valid JSON.
+        RunError: it is missing, not valid JSON, or no object.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: not a JSON object")
+    return value

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from snn.errors import RunError
-from snn.runs.directory import RunDirectory
+from snn.runs.directory import RunDirectory, checked_sections
 from snn.runs.files import read_json
 from snn.runs.identity import config_hash, differences
 from snn.runs.result import RESULT_VERSION
@@ -22,6 +22,8 @@ class State(StrEnum):
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
+    UNTESTED = "untested"
+    """Completed with ``test=false``, and wanted with its test part."""
     COMPLETED = "completed"
     REFUSED = "refused"
     """The directory holds something that must not be touched: another run's record, one of a
@@ -35,7 +37,7 @@ class Found:
     Attributes:
         state: how far the run is.
         reason: of a refusal; or type and first line of the error that ended the run.
-        result: the record of a completed run.
+        result: the record of a completed or untested run.
         where: ``host:pid`` of a running one.
     """
 
@@ -60,30 +62,43 @@ def look(run: RunDirectory, config: Mapping[str, Any]) -> Found:
         status = read_json(run.status)
         _refuse_newer(run.status, status, STATUS_VERSION)
         if run.config.exists():
-            _refuse_other(run, read_json(run.config), config)
+            _refuse_other(run, checked_sections(run.config, read_json(run.config)), config)
         if status.get("state") == "completed":
-            return Found(State.COMPLETED, result=_result(run, config))
-    except RunError as error:
-        return Found(State.REFUSED, str(error))
+            return _completed(run, config)
+        error = status.get("error") or {}
+        if not isinstance(error, Mapping):
+            raise RunError(f"{run.status}: damaged (error is {error!r:.50})")
+    except RunError as refusal:
+        return Found(State.REFUSED, str(refusal))
     if status.get("state") == "running":
         if is_live(run.status, status):
             where = f"{status.get('host', '?')}:{status.get('pid', '?')}"
             return Found(State.RUNNING, where=where)
         return Found(State.INTERRUPTED, "its process is gone")
-    error = status.get("error") or {}
     kind = error.get("type", "unknown error")
     lines = str(error.get("message", "")).strip().splitlines() or [""]
     reason = f"{kind}: {lines[0]}".rstrip(": ")
     return Found(State.INTERRUPTED if kind == Interrupted.__name__ else State.FAILED, reason)
 
 
+def _completed(run: RunDirectory, config: Mapping[str, Any]) -> Found:
+    result = _result(run, config)
+    was_tested = result.get("config", {}).get("test", True)
+    if was_tested or not config.get("test", True):
+        return Found(State.COMPLETED, result=result)
+    if not run.last.exists():
+        raise RunError(
+            f"{run.path} was completed with test=false and has no {run.last.name} to test"
+        )
+    return Found(State.UNTESTED, "completed with test=false", result)
+
+
 def _result(run: RunDirectory, config: Mapping[str, Any]) -> dict[str, Any]:
     result = read_json(run.result)
-    if not isinstance(result, dict) or "schema_version" not in result:
-        raise RunError(f"{run.result}: not the record of a run")
     _refuse_newer(run.result, result, RESULT_VERSION)
+    old = checked_sections(run.result, result.get("config", {}))
     if result.get("config_hash") != config_hash(config):
-        _refuse_other(run, result.get("config") or {}, config)
+        _refuse_other(run, old, config)
     return result
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
@@ -19,7 +20,7 @@ from snn.errors import SnnError, SweepError
 from snn.runs.state import Found, State
 from snn.sweeps.launch import launch_all
 from snn.sweeps.launchers import parallel_jobs
-from snn.sweeps.points import Point, expand, make_points
+from snn.sweeps.points import Point, check_room, expand, make_points
 from snn.sweeps.report import counts, point_table, print_end
 from snn.sweeps.sweeper import Sweep, set_aside
 
@@ -63,41 +64,68 @@ def _sweep(
     config_dir = next(Path(source.path) for source in sources if source.provider == "main")
     composer = Composer(config_dir, config.hydra.job.config_name)
     jobs = parallel_jobs(config.hydra.launcher)
-    points = make_points(composer, expand(arguments, params), directory, jobs)
+    points = make_points(composer, expand(arguments, params), directory)
 
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
     )
     started = 0
 
-    def launch(some: Sequence[Point]) -> None:
+    def launch(some: Sequence[Point]) -> list[Exception | None]:
         nonlocal started
-        lines = [[*point.overrides, f"hydra.sweep.subdir={point.name}"] for point in some]
+        lines = [job_overrides(point, directory) for point in some]
         number, started = started, started + len(some)
-        launch_all(launcher, lines, number, jobs)
+        return launch_all(launcher, lines, number, jobs)
 
-    whole = Sweep(points, directory, launch, one_by_one=jobs == 1)
+    whole = Sweep(points, directory, launch, jobs=jobs)
     # A file or a pipe has no width of its own; tables should not be folded for it.
     console = Console() if sys.stdout.isatty() else Console(width=160)
     found = whole.look()
+    anew = config.sweep.redo == "all"
+    check_room([p for p, f in found.items() if anew or f.state is not State.COMPLETED], jobs)
     if config.sweep.dry_run:
         console.print(point_table(found, str(directory)))
         console.print(counts(found), highlight=False)
         return
     log.info("%s: %s", directory, counts(found))
-    _redo(config.sweep.redo, found, directory)
+    kept = redo_points(config.sweep.redo, found, directory)
     found = whole.run()
-    OmegaConf.save(config, directory / "multirun.yaml")
-    failures = whole.failures(found)
+    failures = {**whole.failures(found), **kept}
     print_end(console, found, failures, directory)
+    try:
+        OmegaConf.save(config, directory / "multirun.yaml")
+    except OSError as error:
+        log.warning("%s/multirun.yaml: cannot be written (%s)", directory, error)
     if failures:
         raise SweepError(f"{len(failures)} of {len(found)} points are not completed")
 
 
-def _redo(redo: bool | str, found: Mapping[Point, Found], directory: Path) -> None:
-    """Move aside what the user wants to have trained anew; say what will be left alone."""
+def job_overrides(point: Point, directory: Path) -> list[str]:
+    """What the launcher gives Hydra for a point.
+
+    The directory too: Hydra composes each job anew, and one that is named after a swept group
+    would be another for each of its choices.
+    """
+    place = QuotedString(str(directory).replace("${", r"\${"), Quote.single).with_quotes()
+    return [*point.overrides, f"hydra.sweep.dir={place}", f"hydra.sweep.subdir={point.name}"]
+
+
+def redo_points(
+    redo: bool | str, found: Mapping[Point, Found], directory: Path
+) -> dict[Point, Found]:
+    """Move aside what the user wants to have trained anew; say what will be left alone.
+
+    Returns:
+        What could not be moved, and why.
+    """
+    kept = {}
     for point, f in found.items():
         if (redo == "all" and f.state is not State.NEW) or (redo and f.state is State.REFUSED):
-            log.info("%s: moved to %s", point.name, set_aside(point, directory))
+            try:
+                log.info("%s: moved to %s", point.name, set_aside(point, directory))
+            except SnnError as error:
+                log.error("%s", error)
+                kept[point] = Found(State.REFUSED, str(error))
         elif f.state is State.REFUSED:
             log.warning("%s is left alone: %s", point.name, f.reason)
+    return kept

@@ -19,13 +19,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from snn.errors import BusyError, RunError, SnnError
 from snn.logs import quiet_libraries
-from snn.runs import RunDirectory, config_hash, write_json
+from snn.runs import RunDirectory, config_hash, read_json, write_json
+from snn.runs.state import State, look
 from snn.runs.status import new_status, now
 from snn.sweeps.launchers import has_own_process, threads_of_job
 from snn.sweeps.slots import own_gpu
 from snn.training import train_or_go_on
 
 log = logging.getLogger(__name__)
+
+# States of a record that may be replaced: nobody's at work, and none that stands.
+OPEN = (State.NEW, State.INTERRUPTED, State.FAILED)
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def run_apart(job: Job) -> dict[str, Any]:
         kind, content = receiver.recv()
     except EOFError:
         process.join()
-        raise _killed(job, process.exitcode) from None
+        return left_behind(job, process.pid, process.exitcode)
     except BaseException:
         process.terminate()
         process.join()
@@ -136,7 +140,17 @@ def run_apart(job: Job) -> dict[str, Any]:
     raise {"busy": BusyError, "failed": PointError}[kind](content)
 
 
-def _killed(job: Job, exitcode: int | None) -> RunError:
+def left_behind(job: Job, pid: int | None, exitcode: int | None) -> dict[str, Any]:
+    """What to make of a point whose process ended without a word: its result, if it left one.
+
+    Args:
+        job: what the process was told.
+        pid, exitcode: the process's.
+
+    Raises:
+        BusyError: another process trains the point by now.
+        RunError: it is not completed; the record says why.
+    """
     run = RunDirectory(job.path)
     how = f"exit code {exitcode}"
     if exitcode is not None and exitcode < 0:
@@ -144,15 +158,27 @@ def _killed(job: Job, exitcode: int | None) -> RunError:
     if how == "SIGKILL":
         how += " (out of memory?)"
     error = RunError(f"the process of {run.path.name} was killed: {how}")
-    status = new_status({"config_hash": config_hash(job.config)}) | {
-        "state": "failed",
-        "end": now(),
-        "error": {"type": "ProcessDied", "message": str(error), "traceback": ""},
-    }
     with run.owned():
-        write_json(run.status, status)
+        found = look(run, job.config)
+        if found.state is State.COMPLETED:
+            return dict(found.result)
+        if found.state in OPEN and not _closed_by(run, pid):
+            status = new_status({"config_hash": config_hash(job.config)}) | {
+                "state": "failed",
+                "end": now(),
+                "error": {"type": "ProcessDied", "message": str(error), "traceback": ""},
+            }
+            write_json(run.status, status)
     log.error("%s", error)
-    return error
+    raise error
+
+
+def _closed_by(run: RunDirectory, pid: int | None) -> bool:
+    """Whether the process has written down itself how it ended: a signal, say."""
+    if not run.status.exists():
+        return False
+    status = read_json(run.status)
+    return status.get("state") == "failed" and status.get("pid") == pid
 
 
 def _work(job: Job, sender: Connection) -> None:

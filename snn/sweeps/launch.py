@@ -8,12 +8,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import psutil
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import CompactHydraException
 from hydra.plugins.launcher import Launcher
+
+
+class PointStopped(CompactHydraException):
+    """How a job tells Hydra that its point is not completed.
+
+    Attributes:
+        busy: another process trains the point. The cause itself would be lost on the way from a
+            launcher's process, which an attribute survives.
+    """
+
+    busy = False
 
 
 def launch_all(
     launcher: Launcher, lines: Sequence[Sequence[str]], first: int, at_once: int | None
-) -> None:
+) -> list[Exception | None]:
     """Start a job for each line of overrides and wait for all of them.
 
     Args:
@@ -22,22 +35,33 @@ def launch_all(
         first: number of the first job.
         at_once: how many may run beside each other on this machine; None if they run elsewhere.
 
+    Returns:
+        What each job ended with; None if it did what it should.
+
     Raises:
-        Exception: a launcher's own, of the first job that left no result; the others have ended.
+        Exception: a launcher's own, if it starts all jobs in one call; they have ended.
     """
     kind = type(launcher).__name__
     if kind == "SlurmLauncher":
         from snn.sweeps.slurm import watched  # needs an extra
 
         with watched():
-            launcher.launch(lines, initial_job_idx=first)
+            returned = launcher.launch(lines, initial_job_idx=first)
     elif kind == "LocalLauncher" and at_once is not None:
-        _in_turns(launcher, lines, first, at_once)
+        return _in_turns(launcher, lines, first, at_once)
     else:
-        launcher.launch(lines, initial_job_idx=first)
+        returned = launcher.launch(lines, initial_job_idx=first)
+    return [_error(job) for job in returned]
 
 
-def _in_turns(launcher: Launcher, lines: Sequence[Sequence[str]], first: int, at_once: int) -> None:
+def _error(job: JobReturn) -> Exception | None:
+    # The public property raises it, and prints.
+    return job._return_value if job.status is JobStatus.FAILED else None
+
+
+def _in_turns(
+    launcher: Launcher, lines: Sequence[Sequence[str]], first: int, at_once: int
+) -> list[Exception | None]:
     """submitit's local launcher starts all jobs of a call at once; so one call for each."""
     pool = ThreadPoolExecutor(at_once)
     try:
@@ -45,14 +69,13 @@ def _in_turns(launcher: Launcher, lines: Sequence[Sequence[str]], first: int, at
             pool.submit(launcher.launch, [line], initial_job_idx=first + number)
             for number, line in enumerate(lines)
         ]
-        errors = [error for job in jobs if (error := job.exception()) is not None]
+        errors = [job.exception() or _error(job.result()[0]) for job in jobs]
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         _stop_local_jobs()
         raise
     pool.shutdown()
-    if errors:
-        raise errors[0]
+    return errors
 
 
 def _stop_local_jobs() -> None:

@@ -18,11 +18,14 @@ KEPT_BY_EINSUM, KEPT_BY_KERNELS = 10, 3
 
 
 def estimated_mib(config: Mapping[str, Any]) -> float:
-    """Memory that training needs at most, but for the data set itself, in MiB.
+    """Memory of this machine that training needs at most, but for the data set itself, in MiB.
 
     The process, and what the passes of one batch keep in float32: with the einsum layer its dense
-    input and ten numbers for each hidden unit, step and sample; with the kernels three.
+    input and ten numbers for each hidden unit, step and sample; with the kernels three. On a GPU
+    the passes use its own.
     """
+    if config["trainer"].get("accelerator") in ("cuda", "gpu"):
+        return PROCESS_MIB
     data, model = config["data"], config["model"]
     hidden = model.get("nb_hidden", 0)
     units = sum(hidden) if isinstance(hidden, list) else hidden

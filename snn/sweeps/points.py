@@ -90,7 +90,7 @@ def expand(overrides: Sequence[str], params: Mapping[str, Any]) -> list[list[str
 
 
 def make_points(
-    composer: Composer, command_lines: Iterable[Sequence[str]], directory: Path, jobs: int | None
+    composer: Composer, command_lines: Iterable[Sequence[str]], directory: Path
 ) -> list[Point]:
     """Compose and check every point; equal ones become one.
 
@@ -98,7 +98,6 @@ def make_points(
         composer: of the configuration.
         command_lines: of the points.
         directory: the sweep's.
-        jobs: how many run beside each other on this machine; None if they run elsewhere.
 
     Raises:
         SnnError: a point is wrong; the message names it and the key.
@@ -111,8 +110,6 @@ def make_points(
             if config["ckpt_path"] is not None:
                 allowed = "null in a sweep, whose points go on from their own checkpoints"
                 raise ConfigError("ckpt_path", config["ckpt_path"], allowed)
-            if jobs is not None:
-                check_memory(config, jobs)
         except SnnError as error:
             if len(command_lines) == 1:
                 raise
@@ -125,3 +122,22 @@ def make_points(
             a, b = set(same.overrides) - set(overrides), set(overrides) - set(same.overrides)
             log.warning("%s and %s are the same run, trained once", *map(" ".join, (a, b)))
     return list(points.values())
+
+
+def check_room(points: Sequence[Point], jobs: int | None) -> None:
+    """Refuse points that this machine's memory cannot hold.
+
+    Args:
+        points: those that are to be trained.
+        jobs: how many run beside each other on this machine; None if they run elsewhere.
+
+    Raises:
+        SnnError: one is too large; the message names it.
+    """
+    if jobs is None:
+        return
+    for point in points:
+        try:
+            check_memory(point.config, min(jobs, len(points)))
+        except SnnError as error:
+            raise SnnError(f"{' '.join(point.overrides)}: {error}") from None

@@ -15,16 +15,19 @@ from snn.errors import RunError, SnnError
 from snn.runs.plan import DRIVER, write_plan
 from snn.runs.state import Found, State, look
 from snn.runs.status import recorded
+from snn.sweeps.launch import PointStopped
 from snn.sweeps.points import Point
 
 log = logging.getLogger(__name__)
 
-# A point whose process vanished without a word (killed, node lost) is started once more.
+# A point that was stopped (a signal, its launcher's job killed, its node lost) or had no turn is
+# started once more. One whose own process alone was killed has failed, and its record says so.
 STARTS = 2
 LOOK_SECONDS = 2.0
 REPLACED = ".replaced"
 
-Launch = Callable[[Sequence[Point]], None]
+# Returns what each point's job ended with, None if with nothing amiss.
+Launch = Callable[[Sequence[Point]], Sequence[Exception | None]]
 
 
 class Sweep:
@@ -34,17 +37,19 @@ class Sweep:
         points: checked, each in its directory.
         directory: the sweep's.
         launch: starts points and returns when they have ended. It may raise, and start only some.
-        one_by_one: launch takes points one after another anyway, so give them one at a time: what
-            it raises then belongs to one point.
+        jobs: how many of them run beside each other on this machine; None if they run elsewhere.
     """
 
     def __init__(
-        self, points: Sequence[Point], directory: Path, launch: Launch, *, one_by_one: bool
+        self, points: Sequence[Point], directory: Path, launch: Launch, *, jobs: int | None
     ) -> None:
         self.points, self.directory = points, directory
-        self.launch, self.one_by_one = launch, one_by_one
+        self.launch, self.jobs = launch, jobs
+        # What the launcher raises then belongs to one point.
+        self.one_by_one = jobs == 1
         self.starts: Counter[str] = Counter()
         self.errors: dict[str, str] = {}
+        self.busy: set[str] = set()
 
     def look(self) -> dict[Point, Found]:
         """How far each point is."""
@@ -66,9 +71,17 @@ class Sweep:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"{self.directory}: cannot be used for a sweep ({error})") from None
-        with recorded(self.directory / DRIVER, {}):
-            write_plan(self.directory, ((p.name, p.overrides) for p in self.points), sys.argv)
-            self._rounds()
+        begun = False
+        try:
+            with recorded(self.directory / DRIVER, {}):
+                write_plan(self.directory, ((p.name, p.overrides) for p in self.points), sys.argv)
+                begun = True
+                self._rounds()
+        except RunError as error:
+            if not begun:
+                raise
+            # The points have their own records; these must not be lost for the sweep's.
+            log.warning("%s", error)
         return self.look()
 
     def _rounds(self) -> None:
@@ -78,6 +91,10 @@ class Sweep:
             todo = [point for point in self.points if self._is_to_start(point, found[point])]
             if todo:
                 waiting = False
+                # Whoever holds them has not recorded that yet, or moves them aside.
+                todo.sort(key=lambda point: point.name in self.busy)
+                if todo[0].name in self.busy:
+                    time.sleep(LOOK_SECONDS)
                 self._start(todo[:1] if self.one_by_one else todo)
                 continue
             others = [p for p in self.points if found[p].state is State.RUNNING]
@@ -92,9 +109,9 @@ class Sweep:
         if found.state in (State.COMPLETED, State.RUNNING, State.REFUSED):
             return False
         starts = self.starts[point.name]
-        if found.state is State.INTERRUPTED:
-            return starts < STARTS
-        return starts == 0  # a new one; or one that failed under an earlier command
+        if found.state in (State.INTERRUPTED, State.NEW):
+            return starts < STARTS  # a new one may have had no turn when the launcher stopped
+        return starts == 0  # an untested one; or one that failed under an earlier command
 
     def _start(self, points: Sequence[Point]) -> None:
         usable = []
@@ -111,20 +128,38 @@ class Sweep:
         if not usable:
             return
         try:
-            self.launch(usable)
+            errors = self.launch(usable)
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-            log.error("the launcher stopped: %s", reason)
+            log.error("the launcher stopped: %s", _reason(error))
             for point in usable:
-                self.errors.setdefault(point.name, reason)
+                self.errors[point.name] = _reason(error)
+            # A point that takes the launcher down with it must not do so to others twice. Elsewhere
+            # the queue keeps them apart.
+            self.one_by_one = self.jobs is not None
+            return
+        for point, error in zip(usable, errors, strict=False):
+            self.busy.discard(point.name)
+            if getattr(error, "busy", False):
+                self.busy.add(point.name)
+                self.starts[point.name] -= 1
+            elif error is not None:
+                self.errors[point.name] = _reason(error)
 
     def failures(self, found: dict[Point, Found]) -> dict[Point, Found]:
         """The points that are not completed, each with the best reason known."""
-        return {
-            point: Found(f.state, f.reason or self.errors.get(point.name, ""))
-            for point, f in found.items()
-            if f.state is not State.COMPLETED
-        }
+        failures = {}
+        for point, f in found.items():
+            reasons = [f.reason, self.errors.get(point.name, "")]
+            if f.state is State.UNTESTED:  # whose reason says why it was started, not why it failed
+                reasons.reverse()
+            if f.state is not State.COMPLETED:
+                failures[point] = Found(f.state, reasons[0] or reasons[1])
+        return failures
+
+
+def _reason(error: Exception) -> str:
+    kind = "" if isinstance(error, PointStopped) else f"{type(error).__name__}: "
+    return f"{kind}{error}".strip().splitlines()[0]
 
 
 def set_aside(point: Point, directory: Path) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from snn.compose import Composer, resolved
 from snn.errors import SnnError
 from snn.sweeps.memory import check_memory, estimated_mib
-from snn.sweeps.points import expand, make_points, name_of
+from snn.sweeps.points import check_room, expand, make_points, name_of
 from tests.training import ROOT, config_of
 
 CONF = ROOT / "conf"
@@ -29,7 +31,7 @@ def test_each_sweep_has_81_points_of_its_own(composer: Composer, name: str) -> N
     cfg = compose("train", [f"sweep={name}"], return_hydra_config=True)
     lines = expand([f"sweep={name}"], dict(cfg.hydra.sweeper.params))
     assert len(lines) == 81
-    points = make_points(composer, lines, Path("sweep"), jobs=1)
+    points = make_points(composer, lines, Path("sweep"))
     assert len({point.name for point in points}) == 81
     for point in points:
         assert point.config["data"]["_target_"].lower().endswith(name.replace("_", ""))
@@ -44,13 +46,13 @@ def test_points_that_are_the_same_run_are_one(
     composer: Composer, caplog: pytest.LogCaptureFixture
 ) -> None:
     lines = [["model.scale=10"], ["model.scale=10.0"], ["seed=1", "model.scale=10"]]
-    assert len(make_points(composer, lines, Path("x"), jobs=1)) == 1
+    assert len(make_points(composer, lines, Path("x"))) == 1
     assert "model.scale=10 and model.scale=10.0 are the same run" in caplog.text
 
 
 def test_points_cannot_start_from_one_checkpoint(composer: Composer) -> None:
     with pytest.raises(SnnError, match="ckpt_path='last': must be null in a sweep"):
-        make_points(composer, [["ckpt_path=last"]], Path("x"), jobs=1)
+        make_points(composer, [["ckpt_path=last"]], Path("x"))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_points_are_composed_as_hydra_composes_them(overrides: list[str]) -> Non
 def test_a_wrong_point_is_named(composer: Composer) -> None:
     lines = expand(["model.nb_hidden=10,0,20", "seed=1,2"], {})
     with pytest.raises(SnnError) as refusal:
-        make_points(composer, lines, Path("x"), jobs=1)
+        make_points(composer, lines, Path("x"))
     message = str(refusal.value)
     assert message.startswith("point 2 of 6 (model.nb_hidden=0 seed=1): model.nb_hidden=0")
 
@@ -114,3 +116,29 @@ def test_a_run_larger_than_the_machine_is_refused() -> None:
         "backend": "einsum"}})  # fmt: skip
     with pytest.raises(SnnError, match="MiB are needed"):
         check_memory(config, 10**6)
+
+
+def test_memory_is_asked_for_the_runs_that_there_are(composer: Composer) -> None:
+    large = ["data.batch_size=10000", "data.nb_steps=1000", "trainer.accelerator=cpu"]
+    lines = [[*large, "model.nb_hidden=100", f"seed={seed}"] for seed in range(3)]
+    points = make_points(composer, lines, Path("x"))
+    needed = estimated_mib(points[0].config)
+
+    def machine(mib: float):
+        total = SimpleNamespace(total=mib * 2**20)
+        return mock.patch("snn.sweeps.memory.psutil.virtual_memory", return_value=total)
+
+    with machine(3.5 * needed):
+        check_room(points, 10**6)
+    with machine(2.5 * needed):
+        check_room(points[:2], 3)
+        check_room(points, 2)
+        check_room(points, None)
+        with pytest.raises(SnnError, match=r"seed=0: about .* 3 runs beside each other"):
+            check_room(points, 3)
+
+
+def test_what_a_gpu_keeps_takes_no_memory_of_the_machine() -> None:
+    large = config_of("data.batch_size=10000", "data.nb_steps=1000")
+    gpu = large | {"trainer": large["trainer"] | {"accelerator": "gpu"}}
+    assert estimated_mib(gpu) < estimated_mib(large)

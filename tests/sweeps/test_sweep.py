@@ -10,11 +10,17 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
+from omegaconf import OmegaConf
 
-from snn.runs import read_json
+from snn.compose import parse
+from snn.runs import RunDirectory, read_json
+from snn.sweeps.hydra import job_overrides
+from snn.sweeps.points import Point
+from tests.data.files import write_tbl
 from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
 from tests.sweeps.mishaps import mishap
-from tests.training import timeless
+from tests.training import ROOT, command, timeless, weights
 
 GRID = ("model.nb_hidden=8,12,16",)
 LAUNCHERS = ["basic", "joblib"]
@@ -58,6 +64,31 @@ def test_the_same_command_again_trains_nothing(copied: Path) -> None:
     assert stamps(copied) == before
 
 
+def test_a_search_is_measured_on_the_test_part_without_training(done: Path, tmp_path: Path) -> None:
+    assert sweep(tmp_path, *GRID, "test=false").returncode == 0
+    runs = run_directories(tmp_path)
+    before = {name: weights(run) for name, run in runs.items()}
+    damaged, *others = runs.values()
+    record = (damaged / "result.json").read_bytes()
+    (damaged / "checkpoints/last.ckpt").write_bytes(b"damaged")
+
+    tested = sweep(tmp_path, *GRID, "test=true")
+    assert tested.returncode == 1, tested.stdout + tested.stderr
+    assert "1 of 3 points are not completed" in tested.stderr
+    assert (damaged / "result.json").read_bytes() == record
+    for run in others:
+        measured, expected = (read_json(d / "result.json") for d in (run, done / run.name))
+        metrics = {key for key in expected if key.startswith("metrics.")}
+        assert {key: measured[key] for key in metrics} == {key: expected[key] for key in metrics}
+        assert all(torch.equal(value, before[run.name][key]) for key, value in weights(run).items())
+        assert epochs_trained(run) == [1, 2, 3]
+
+    stamped = stamps(tmp_path)
+    again = sweep(tmp_path, *GRID, "test=false")
+    assert again.returncode == 0, again.stdout
+    assert stamps(tmp_path) == stamped
+
+
 def test_a_new_value_trains_the_new_points_alone(copied: Path) -> None:
     before = stamps(copied)
     wider = sweep(copied, "model.nb_hidden=8,20", "model.scale=10")
@@ -65,6 +96,25 @@ def test_a_new_value_trains_the_new_points_alone(copied: Path) -> None:
     after = stamps(copied)
     assert len(after) == 4
     assert {name: after[name] for name in before} == before
+
+
+def test_points_of_several_data_sets_share_the_directory(tmp_path: Path) -> None:
+    write_tbl(tmp_path)
+    few = ("model.nb_hidden=8", "data.nb_steps=76", "trainer.max_epochs=1", "data.batch_size=1000")
+    both = ("-m", "data=randman,tbl", f"data.root={tmp_path}", "trainer.accelerator=cpu", *few)
+    ended = command(*both, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    directory = tmp_path / "outputs/sweeps/free/randman"
+    assert list(states(directory).values()) == ["completed"] * 2
+
+
+@pytest.mark.parametrize("name", ["plain/a.b", "it's, (all) = one", "${seed}", "a\\", " b\\'"])
+def test_jobs_are_told_the_very_directory(name: str) -> None:
+    point = Point(("seed=2",), {}, RunDirectory(Path(name) / "point"))
+    seed, directory, subdirectory = parse(job_overrides(point, Path(name)))
+    config = OmegaConf.create({"seed": 1, "dir": directory.value()})
+    assert config.dir == str(Path(name))
+    assert (seed.value(), subdirectory.value()) == (2, "point")
 
 
 def test_a_dry_run_lists_and_trains_nothing(copied: Path) -> None:
@@ -171,6 +221,18 @@ def test_a_full_disk_is_a_clear_error_of_that_point(done: Path, tmp_path: Path) 
     )
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_disk_that_is_full_at_the_end_hides_nothing(copied: Path) -> None:
+    (copied / "multirun.yaml").unlink()
+    (copied / "multirun.yaml").symlink_to("/dev/full")
+    next(iter(run_directories(copied).values())).joinpath("status.json").write_text("damaged")
+    ended = sweep(copied, *GRID)
+    assert ended.returncode == 1
+    assert "cannot be read as JSON" in ended.stdout
+    assert "multirun.yaml: cannot be written" in ended.stdout
+    assert ended.stderr == "error: 1 of 3 points are not completed\n"
+
+
 def test_a_damaged_checkpoint_costs_its_epochs_and_nothing_else(done: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(done, tmp_path / "sweep")
     run = next(iter(run_directories(copy).values()))
@@ -216,8 +278,6 @@ def test_a_stopped_sweep_stops_its_runs(tmp_path: Path) -> None:
 
 
 def test_one_sweep_at_a_time() -> None:
-    from tests.training import command
-
     refused = command("-m", "sweep=tbl,shd")
     assert refused.returncode == 2
     assert "one sweep at a time" in refused.stderr
