@@ -14,7 +14,7 @@ from ctypes import POINTER, c_char_p, c_double, c_int64, c_void_p
 from pathlib import Path
 from typing import NamedTuple
 
-INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
+INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "amx")
 """From the plainest to the best; ``SNN_CPU_KERNELS`` names one to use instead of the best."""
 
 

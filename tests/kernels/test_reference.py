@@ -110,6 +110,28 @@ def test_every_instruction_set_equals_the_reference(instruction_set, dtype):
     assert_same(case, TOLERANCE if dtype == torch.float64 else 2e-4)
 
 
+FLOAT32_CASES = [
+    {"sizes": (200,), "inputs": 50, "batch": 37},
+    {"sizes": (17, 48), "batch": 1, "learn": "neuron"},
+    {"sizes": (33,), "recurrent": False, "batch": 21, "dynamics": {"detach_reset": False}},
+    {"encoder": True, "regularize": False},
+]
+
+
+@pytest.mark.parametrize("options", FLOAT32_CASES)
+def test_every_instruction_set_is_as_exact_as_float32(instruction_set, options):
+    """Also where the product of the backward pass runs on units for shorter numbers."""
+
+    def gradients(dtype):
+        case = Case(**options, dtype=dtype)
+        return case.gradients(case.loss(*case.kernels()))
+
+    exact, actual = gradients(torch.float64), gradients(torch.float32)
+    assert exact.keys() == actual.keys()
+    for name, grad in actual.items():
+        assert error(grad.double(), exact[name]) <= 5e-6, name
+
+
 def test_a_single_step_has_no_gradient_but_counts():
     case = Case(steps=1, dynamics={"initial_potential": 2.0})
     trace, counts = case.kernels()

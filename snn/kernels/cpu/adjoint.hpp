@@ -39,6 +39,7 @@ struct BackwardScratch {
   Buffer<int32_t> index;
   EventScratch<T> events;
   GroupScratch<T> groups;
+  typename Factor<T>::Scratch product;
   std::vector<Buffer<T>> rows;  // of each stage: [count, steps + lag, row]
 };
 
@@ -154,7 +155,7 @@ template <typename T>
 void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const StageTrace<T>& trace,
                     int64_t last, T* rows, StageGradients<T>& grads, BackwardScratch<T>& scratch) {
   const StagePlan<T>& s = plan.stages[stage];
-  const PackedMatrix<T>& transposed = plan.memory->stages[stage].transposed;
+  const Factor<T>& transposed = plan.memory->stages[stage].transposed;
   const int64_t n = block.count, step = n * s.own, sample_rows = (plan.steps + s.lag) * s.row;
   const int64_t chunk = s.recurrent ? s.lag + 1 : 4;
   const bool encoder = s.io->kind == kEncoder;
@@ -173,8 +174,9 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
   for (int64_t top = last; top >= 0; top -= chunk) {
     const int64_t bottom = std::max<int64_t>(top - chunk + 1, 0);
     if (transposed.depth() > 0)
-      multiply<T>({rows + (bottom + s.lag) * s.row, s.row, sample_rows}, {incoming, step, s.own},
-                  top - bottom + 1, n, s.segments, transposed);
+      multiply(Rows<const T>{rows + (bottom + s.lag) * s.row, s.row, sample_rows},
+               Rows<T>{incoming, step, s.own}, top - bottom + 1, n, s.segments, transposed,
+               scratch.product);
     else
       std::memset(incoming, 0, sizeof(T) * (top - bottom + 1) * step);
     for (int64_t t = top; t >= bottom; --t) {

@@ -12,10 +12,6 @@
 
 namespace snn {
 
-// Samples that go through time together: enough rows for the dense product, few enough for their
-// traces to stay in the cache.
-constexpr int64_t kBlockSamples = 8;
-
 // Sum one padded matrix over the workers, in their order, into rows of a plain one.
 template <typename T, typename Source>
 void sum_rows(const std::vector<Worker<T>*>& workers, Source source, int64_t row, int64_t stride,
@@ -75,7 +71,8 @@ int run(const Problem& p, int64_t mode) {
   const bool forward = mode & kForward, backward = mode & kBackward;
   const Plan<T> plan = make_plan<T>(p, backward, memory);
   const int64_t wanted = std::max<int64_t>(1, std::min(p.threads, p.batch));
-  const int64_t rounds = (p.batch + wanted * kBlockSamples - 1) / (wanted * kBlockSamples);
+  const int64_t samples = Factor<T>::kSamples;
+  const int64_t rounds = (p.batch + wanted * samples - 1) / (wanted * samples);
   const int64_t blocks = std::min(wanted * rounds, p.batch);
   std::vector<Worker<T>*> workers;
   std::atomic<bool> failed{false};

@@ -25,6 +25,12 @@ SNN_INLINE int64_t panel_width(int64_t columns) {
 template <typename T>
 class PackedMatrix {
  public:
+  // Samples that go through time together: enough rows for the product (three or two of each
+  // sample), few enough for their traces to stay in the cache.
+  static constexpr int64_t kSamples = 8;
+
+  struct Scratch {};  // the first factor is taken as it is
+
   // B[k][j] = element(k, j), columns a multiple of the vector width.
   template <typename Element>
   void pack(int64_t depth, int64_t columns, Element element) {
@@ -93,7 +99,7 @@ struct Rows {
 // C[g][m][:] = [A[g][m][segment 0] | A[g][m][segment 1]] * B for g < groups, m < rows.
 template <typename T>
 void multiply(Rows<const T> a, Rows<T> c, int64_t groups, int64_t rows, const Segment segments[2],
-              const PackedMatrix<T>& b) {
+              const PackedMatrix<T>& b, typename PackedMatrix<T>::Scratch&) {
   constexpr std::make_integer_sequence<int, kTileRows * kTileVectors> tiles{};
   for (int64_t j0 = 0, width; j0 < b.columns(); j0 += width) {
     width = panel_width<T>(b.columns() - j0);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "abi.hpp"
-#include "gemm.hpp"
+#include "gemm_amx.hpp"
 #include "simd.hpp"
 
 namespace snn {
@@ -43,7 +43,7 @@ template <typename T>
 struct PlanMemory {
   struct OfStage {
     Buffer<T> out, constants;
-    PackedMatrix<T> transposed;
+    Factor<T> transposed;
   };
   std::vector<OfStage> stages;
   Buffer<T> input, readout;
