@@ -16,7 +16,7 @@ FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-fno-math-errno", "-g0", "
 OPENMP = "-fopenmp"
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
-AMX = ["-mamx-tile", "-mamx-bf16", "-mavx512bf16"]
+AMX = ["-mamx-tile", "-mamx-bf16"]
 
 INSTRUCTION_SETS = {"baseline": []}
 if platform.machine().lower() in ("x86_64", "amd64"):

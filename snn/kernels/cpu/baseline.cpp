@@ -9,12 +9,11 @@
 
 // Whether there are matrix units for bfloat16, and the kernel lets this process use them.
 static bool has_amx() {
-  constexpr unsigned kAvx512Bf16 = 1u << 5, kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;
+  constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;
   constexpr long kRequestPermission = 0x1023, kTileData = 18;  // arch_prctl(2)
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return false;
   if (!(edx & kAmxBf16) || !(edx & kAmxTile)) return false;
-  if (!__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) || !(eax & kAvx512Bf16)) return false;
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 #else

@@ -2,7 +2,7 @@
 // in float32.
 //
 // A float32 is the sum of three bfloat16 to within 2^-26 of its size. Of the nine products of two
-// such sums the six largest are taken: what is left out is below 2^-24 of each term, less than what
+// such sums the six largest are taken: what is left out is below 2^-25 of each term, less than what
 // float32 itself rounds off. Six such products still take less time than one of float32 vectors.
 #pragma once
 
@@ -28,32 +28,34 @@ constexpr int kParts = 3;
 constexpr int64_t kTileSide = 16;                      // rows of a tile; floats in one of its rows
 constexpr int64_t kTileDepth = 32;                     // bfloat16 in one of its rows
 constexpr int64_t kTilePairs = kTileSide * kTileSide;  // of bfloat16 in a tile
+constexpr int64_t kCachedBlocks = 4;                   // of two rows of tiles of A: 24 KiB
 
-// 32 floats as three rows of 16 pairs each; part p goes to out + p * stride.
+// 32 floats as three rows of 16 pairs (k, k + 16); part p goes to out + p * stride. What a part
+// leaves over is exact.
 SNN_INLINE void split(const float* from, uint32_t* out, int64_t stride) {
-  typedef uint16_t Half __attribute__((vector_size(32)));
-  typedef uint32_t Whole __attribute__((vector_size(64)));
-  Vec<float> rest[2] = {load(from), load(from + kTileSide)};
+  typedef uint32_t Bits __attribute__((vector_size(64)));
+  constexpr uint32_t kHalf = 0x8000, kUpper = 0xFFFF0000;
+  Vec<float> low = load(from), high = load(from + kTileSide);
   for (int p = 0; p < kParts; ++p, out += stride) {
-    const __m512bh rounded = _mm512_cvtne2ps_pbh(rest[1], rest[0]);
-    Half halves[2];
-    std::memcpy(halves, &rounded, sizeof halves);
-    std::memcpy(out, &rounded, sizeof rounded);
-    for (int h = 0; h < 2; ++h)
-      rest[h] -= (Vec<float>)(__builtin_convertvector(halves[h], Whole) << 16);
+    const Bits l = ((Bits)low + kHalf) & kUpper, h = ((Bits)high + kHalf) & kUpper;
+    const Bits pairs = h | l >> 16;
+    std::memcpy(out, &pairs, sizeof pairs);
+    low -= (Vec<float>)l;
+    high -= (Vec<float>)h;
   }
 }
 
 // B, [depth, columns], as tiles. Two columns of tiles go through the depth side by side; for each
-// block of it come the tiles of part 0, of part 1, of part 2. A tile's row holds pairs (k, k + 1).
+// block of it come the tiles of part 0, of part 1, of part 2.
 class SplitMatrix {
  public:
   static constexpr int64_t kSamples = 10;  // with three rows each, nearly two tiles
 
-  // The first factor's rows: joined to one piece, and split, [part, row, depth].
+  // The first factor: one row joined to one piece; all as tiles, those of up to 32 rows ordered as
+  // two columns of B are.
   struct Scratch {
     Buffer<float> row;
-    Buffer<uint32_t> parts;
+    Buffer<uint32_t> tiles;
   };
 
   // B[k][j] = element(k, j), columns a multiple of the vector width.
@@ -110,16 +112,18 @@ SNN_INLINE void configure_tiles(int64_t rows) {
   _tile_loadconfig(&config);
 }
 
-// One or two columns of tiles of the result, all of the depth. `a`: parts `a_part` pairs apart, rows
-// `a_stride` pairs; `b`: as SplitMatrix says. Small products come before large ones, and each step
-// of the chain of products exchanges one factor only.
+// One or two rows by one or two columns of tiles of the result, `blocks` of the depth, from tiles of
+// A and of B as SplitMatrix orders them; added to what C holds, unless they are the first. Small
+// products come before large ones, and from each product to the next one factor is exchanged.
 template <int RowTiles, int ColumnTiles>
-void multiply_tiles(const uint32_t* a, int64_t a_part, int64_t a_stride, const uint32_t* b,
-                    int64_t blocks, float* c, int64_t c_stride) {
-  const int64_t row_bytes = a_stride * static_cast<int64_t>(sizeof(uint32_t));
+void multiply_tiles(const uint32_t* a, const uint32_t* b, int64_t blocks, bool first, float* c,
+                    int64_t c_stride) {
+  const int64_t c_bytes = c_stride * static_cast<int64_t>(sizeof(float));
+  float* const c_below = c + kTileSide * c_stride;
   const auto load_a = [&](int part) {
-    _tile_loadd(4, a + part * a_part, row_bytes);
-    if constexpr (RowTiles == 2) _tile_loadd(5, a + part * a_part + kTileSide * a_stride, row_bytes);
+    const uint32_t* tile = a + part * RowTiles * kTilePairs;
+    _tile_loadd(4, tile, 64);
+    if constexpr (RowTiles == 2) _tile_loadd(5, tile + kTilePairs, 64);
   };
   const auto load_b = [&](int part) {
     const uint32_t* tile = b + part * ColumnTiles * kTilePairs;
@@ -132,10 +136,17 @@ void multiply_tiles(const uint32_t* a, int64_t a_part, int64_t a_stride, const u
     if constexpr (RowTiles == 2) _tile_dpbf16ps(2, 5, 6);
     if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_dpbf16ps(3, 5, 7);
   };
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  if (first) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  } else {
+    _tile_loadd(0, c, c_bytes);
+    if constexpr (ColumnTiles == 2) _tile_loadd(1, c + kTileSide, c_bytes);
+    if constexpr (RowTiles == 2) _tile_loadd(2, c_below, c_bytes);
+    if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_loadd(3, c_below + kTileSide, c_bytes);
+  }
   for (int64_t k = 0; k < blocks; ++k) {
     load_a(0), load_b(2), add_product();
     load_b(1), add_product();
@@ -143,50 +154,61 @@ void multiply_tiles(const uint32_t* a, int64_t a_part, int64_t a_stride, const u
     load_b(0), add_product();
     load_a(2), add_product();
     load_a(0), add_product();
-    a += kTileSide;
+    a += kParts * RowTiles * kTilePairs;
     b += kParts * ColumnTiles * kTilePairs;
   }
-  const int64_t c_bytes = c_stride * static_cast<int64_t>(sizeof(float));
   _tile_stored(0, c, c_bytes);
   if constexpr (ColumnTiles == 2) _tile_stored(1, c + kTileSide, c_bytes);
-  if constexpr (RowTiles == 2) _tile_stored(2, c + kTileSide * c_stride, c_bytes);
-  if constexpr (RowTiles == 2 && ColumnTiles == 2)
-    _tile_stored(3, c + kTileSide * c_stride + kTileSide, c_bytes);
+  if constexpr (RowTiles == 2) _tile_stored(2, c_below, c_bytes);
+  if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_stored(3, c_below + kTileSide, c_bytes);
 }
 
 // The intrinsics do not tell the compiler which memory they touch.
 SNN_INLINE void settle_memory() { asm volatile("" ::: "memory"); }
 
-// As multiply() of gemm.hpp; the groups of C follow each other without a gap.
+// One row of A, its two segments joined; whole vectors are copied, with what follows a segment.
+SNN_INLINE void join(const float* from, const Segment segments[2], float* row) {
+  for (int s = 0; s < 2; row += segments[s++].length)
+    for (int64_t k = 0; k < segments[s].length; k += kTileSide)
+      store<float>(row + k, load(from + segments[s].start + k));
+  store<float>(row, Vec<float>{});
+  store<float>(row + kTileSide, Vec<float>{});
+}
+
+// As multiply() of gemm.hpp; the groups of C follow each other without a gap, and the segments of A
+// are followed by numbers up to a whole vector.
 inline void multiply(Rows<const float> a, Rows<float> c, int64_t groups, int64_t rows,
                      const Segment segments[2], const SplitMatrix& b, SplitMatrix::Scratch& scratch) {
   const int64_t blocks = b.blocks(), total = groups * rows;
-  const int64_t stride = blocks * kTileSide, part = total * stride;  // in pairs
-  float* row = scratch.row.zeros(blocks * kTileDepth);
-  uint32_t* parts = scratch.parts.need(kParts * part);
-  for (int64_t r = 0; r < total; ++r) {
-    const float* from = a.data + r / rows * a.group_stride + r % rows * a.stride;
-    std::memcpy(row, from + segments[0].start, sizeof(float) * segments[0].length);
-    std::memcpy(row + segments[0].length, from + segments[1].start,
-                sizeof(float) * segments[1].length);
-    for (int64_t k = 0; k < blocks; ++k)
-      split(row + k * kTileDepth, parts + r * stride + k * kTileSide, part);
-  }
-  settle_memory();
-  for (int64_t r = 0; r < total; r += 2 * kTileSide) {
-    const int64_t now = std::min(total - r, 2 * kTileSide);
-    configure_tiles(now);
-    const uint32_t* tiles = b.data();
-    for (int64_t j = 0; j < b.columns(); j += 2 * kTileSide) {
-      const bool two = b.columns() - j >= 2 * kTileSide;
-      const auto kernel = now > kTileSide ? (two ? multiply_tiles<2, 2> : multiply_tiles<2, 1>)
-                                          : (two ? multiply_tiles<1, 2> : multiply_tiles<1, 1>);
-      kernel(parts + r * stride, part, stride, tiles, blocks, c.data + r * c.stride + j, c.stride);
-      tiles += (two ? 2 : 1) * kParts * blocks * kTilePairs;
+  const int64_t pieces = (blocks + kCachedBlocks - 1) / kCachedBlocks;
+  float* row = scratch.row.need((blocks + 2) * kTileDepth);
+  uint32_t* a_tiles = scratch.tiles.need(2 * kParts * blocks * kTilePairs);
+  for (int64_t first = 0; first < total; first += 2 * kTileSide) {
+    const int64_t now = std::min(total - first, 2 * kTileSide), row_tiles = now > kTileSide ? 2 : 1;
+    for (int64_t r = 0; r < now; ++r) {
+      const int64_t g = (first + r) / rows, m = (first + r) % rows;
+      join(a.data + g * a.group_stride + m * a.stride, segments, row);
+      uint32_t* to = a_tiles + r / kTileSide * kTilePairs + r % kTileSide * kTileSide;
+      for (int64_t k = 0; k < blocks; ++k, to += kParts * row_tiles * kTilePairs)
+        split(row + k * kTileDepth, to, row_tiles * kTilePairs);
     }
+    settle_memory();
+    configure_tiles(now);
+    for (int64_t p = 0; p < pieces; ++p) {  // of the depth: A's tiles stay in the first-level cache
+      const int64_t k0 = blocks * p / pieces, depth = blocks * (p + 1) / pieces - k0;
+      const uint32_t* a_piece = a_tiles + k0 * row_tiles * kParts * kTilePairs;
+      for (int64_t j = 0; j < b.columns(); j += 2 * kTileSide) {
+        const int64_t tiles = std::min<int64_t>(2, (b.columns() - j) / kTileSide);
+        const auto kernel = row_tiles == 2
+                                ? (tiles == 2 ? multiply_tiles<2, 2> : multiply_tiles<2, 1>)
+                                : (tiles == 2 ? multiply_tiles<1, 2> : multiply_tiles<1, 1>);
+        kernel(a_piece, b.data() + (j * blocks + k0 * tiles * kTileSide) * kParts * kTileSide, depth,
+               p == 0, c.data + first * c.stride + j, c.stride);
+      }
+    }
+    settle_memory();
   }
   _tile_release();
-  settle_memory();
 }
 
 }  // namespace snn
