@@ -45,6 +45,12 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         help="number in result.json to rank by, or its end: val, train.loss, final.test.accuracy, "
         "fit_seconds (losses and seconds: lower is better)",
     )
+    parser.add_argument(
+        "--base",
+        metavar="RUN",
+        help="a run's directory, or its end: compare every point with that of this run. Without "
+        "it, a sweep that changes one thing at a time is compared with what it changes",
+    )
     watch = parser.add_argument_group("while it runs")
     watch.add_argument(
         "--watch",
@@ -63,11 +69,11 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def summary(directory: Path, metric: str | None, console: Console) -> None:
+def summary(directory: Path, metric: str | None, base: str | None, console: Console) -> None:
     """Write the summary and print its tables."""
     from snn.analysis.summary import summarise  # pandas and matplotlib: not needed to watch
 
-    result = summarise(read_records(directory), metric)
+    result = summarise(read_records(directory), metric, base)
     console.print(result.lead, highlight=False)
     for section in result.sections:
         console.rule(section.title, align="left")
@@ -92,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             watch(args.dir, console, args.metric, args.total, args.interval)
         else:
-            summary(args.dir, args.metric, console)
+            summary(args.dir, args.metric, args.base, console)
     except SnnError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

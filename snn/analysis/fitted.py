@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -107,4 +108,6 @@ def _rank(columns, n: int) -> int:
 def _residual(y: np.ndarray, columns) -> float:
     import statsmodels.api as sm  # takes a second to import, and most grids do not need it
 
-    return float(sm.OLS(y, _design(list(columns), len(y))).fit().ssr)
+    with warnings.catch_warnings():  # terms that the runs cannot tell apart are expected here
+        warnings.filterwarnings("ignore", message="The design matrix is rank-deficient")
+        return float(sm.OLS(y, _design(list(columns), len(y))).fit().ssr)

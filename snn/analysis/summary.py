@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from snn.analysis.ablation import ablation_table, find_ablation, named_run
 from snn.analysis.collapse import Collapse, explanation, find_collapsed
 from snn.analysis.effects import Decomposition, decompose
 from snn.analysis.export import results_frame, write_results
@@ -38,7 +39,7 @@ NOT_COMPLETED = ("failed", "interrupted", "running")
 THESIS_VIEW = "values_"
 TABLES = (
     *("best", "ranking", "seeds", "recommended", "values", "effects", "effects_without_collapsed"),
-    *("collapsed", "unfinished", "damaged"),
+    *("ablation", "collapsed", "unfinished", "damaged"),
 )
 FIGURES = ("effects", "main_effects", "interactions", "costs", "parallel", "curves", "collapsed")
 OURS = frozenset({*TABLES, *FIGURES})  # files that a new summary may remove
@@ -59,19 +60,21 @@ class Summary:
     sections: list[Section] = field(default_factory=list)
 
 
-def summarise(records: Records, metric: str | None = None) -> Summary:
+def summarise(records: Records, metric: str | None = None, base: str | None = None) -> Summary:
     """Write the summary of a sweep to its ``summary`` folder.
 
     Args:
         records: of the sweep's directory.
         metric: what to rank by; None: validation accuracy where there is a validation part.
+        base: the run whose point all others are compared with; None: looked for.
 
     Raises:
-        RunError: there is no run, no such metric, or the folder cannot be written to.
+        RunError: there is no run, no such metric, no such base, or the folder cannot be written to.
     """
     if not records.runs and not records.damaged:
         raise RunError(f"{records.directory}: no run lies below it")
     found = studies(records, metric)
+    base = named_run(found, base) if base is not None else None
     summary = Summary(records.directory / FOLDER, lead_of(records))
     try:
         summary.folder.mkdir(exist_ok=True)
@@ -83,7 +86,7 @@ def summarise(records: Records, metric: str | None = None) -> Summary:
             folder.mkdir(exist_ok=True)
             _clear(folder)
             prefix = f"{study.data}: " if len(found) > 1 else ""
-            summary.sections += _study_sections(study, records.directory, folder, prefix)
+            summary.sections += _study_sections(study, records.directory, folder, prefix, base)
         for table in summary.sections[0].tables:
             _write_table(table, summary.folder)
         title = f"Sweep {records.directory.resolve().name}"
@@ -148,13 +151,17 @@ def find_effects(study: Study, without: Collapse | None = None) -> tuple[Decompo
     return found, "" if found else why
 
 
-def _study_sections(study: Study, directory: Path, folder: Path, prefix: str) -> list[Section]:
+def _study_sections(
+    study: Study, directory: Path, folder: Path, prefix: str, base: str | None
+) -> list[Section]:
     effects, why = find_effects(study)
     collapse = find_collapsed(study)
     thesis = Section(prefix + "Each parameter by itself")
     ranking = Section(prefix + "The best points", warnings=list(study.notes))
     depends = Section(prefix + "What matters")
     curves = Section(prefix + "Training")
+    if (ablation := find_ablation(study, base)) is not None:
+        depends.tables.append(ablation_table(study, ablation))
     if study.frame["metric"].notna().any():
         ranking.tables += [best_table(study), ranking_table(study)]
     if study.has_repeats:

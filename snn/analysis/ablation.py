@@ -1,0 +1,145 @@
+"""Points against one of them: what each change costs or gains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from snn.analysis.axes import REPEATS
+from snn.analysis.study import Study
+from snn.analysis.tables import Table, brief, number_text, percent
+from snn.errors import RunError
+from snn.runs.identity import NOT_TASK
+
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A point, and others to hold against it.
+
+    Attributes:
+        base: position of that point in ``study.points``.
+        variants: positions of the others, in the order of their first runs.
+    """
+
+    base: int
+    variants: tuple[int, ...]
+
+
+def find_ablation(study: Study, base: str | None = None) -> Ablation | None:
+    """All points against that of a named run, or against the one that they are changes of.
+
+    Without a name the point is looked for that all others differ from in one thing: a set of axes
+    that two points change both or not at all. A grid has none: its points change the same axes in
+    ever new combinations. Nor has a sweep over one thing alone, where each point would do.
+
+    Args:
+        study: whose points.
+        base: the name of a run; of another study's, nothing is held against it here.
+    """
+    codes = [tuple(row) for row in study.points[study.keys].itertuples(index=False)]
+    if base is not None:
+        named = [i for i, run in enumerate(study.runs) if run.name == base]
+        return _against(study, codes, codes.index(_codes(study)[named[0]])) if named else None
+    for point, own in enumerate(codes):
+        changes = [
+            frozenset(i for i, (a, b) in enumerate(zip(own, code, strict=True)) if a != b)
+            for code in codes
+        ]
+        things = set(changes) - {frozenset()}
+        axes = [axis for thing in things for axis in thing]
+        if len(things) > 1 and len(axes) == len(set(axes)):
+            return _against(study, codes, point)
+    return None
+
+
+def named_run(found: Sequence[Study], base: str) -> str:
+    """The full name of the one completed run whose name ends so.
+
+    Raises:
+        RunError: there is none, or more than one.
+    """
+    wanted = base.rstrip("/")
+    names = [run.name for study in found for run in study.runs if run.name.endswith(wanted)]
+    if len(names) != 1:
+        some = (
+            f"{len(names)} completed runs have a name" if names else "no completed run has a name"
+        )
+        raise RunError(f"--base {base}: {some} ending so; give the directory of one run")
+    return names[0]
+
+
+def _against(study: Study, codes: Sequence[tuple[int, ...]], base: int) -> Ablation:
+    first = {code: i for i, code in reversed(list(enumerate(_codes(study))))}
+    others = (i for i in range(len(codes)) if i != base)
+    return Ablation(base, tuple(sorted(others, key=lambda i: first[codes[i]])))
+
+
+def _codes(study: Study) -> list[tuple[int, ...]]:
+    """Each run's levels."""
+    return [tuple(row) for row in study.frame[study.keys].itertuples(index=False)]
+
+
+def _runs_of(study: Study, point: int) -> pd.DataFrame:
+    """The runs of a point; rows keep their positions in ``study.runs``."""
+    wanted = tuple(study.points.loc[point, study.keys])
+    return study.frame[[code == wanted for code in _codes(study)]]
+
+
+def _changes(study: Study, base: pd.DataFrame, variant: pd.DataFrame) -> str:
+    """The overrides of the variant's command that the base's lacks, and the other way round."""
+    usual, own = (_overrides(study, frame) for frame in (base, variant))
+    changed = [f"{key}={text}" for key, text in own.items() if usual.get(key) != text]
+    changed += [f"without {key}={text}" for key, text in usual.items() if key not in own]
+    return " ".join(changed)
+
+
+def _overrides(study: Study, runs: pd.DataFrame) -> dict[str, str]:
+    given = study.runs[runs.index[0]].overrides
+    return {key: text for key, text in given.items() if key not in (*REPEATS, *NOT_TASK)}
+
+
+def paired(base: pd.DataFrame, variant: pd.DataFrame) -> Sequence[float]:
+    """Differences in the metric between runs of the same seed, split or speaker."""
+    usual = base.dropna(subset="value").drop_duplicates("repeat").set_index("repeat")["value"]
+    own = variant.dropna(subset="value").drop_duplicates("repeat").set_index("repeat")["value"]
+    return (own - usual).dropna().tolist()
+
+
+def ablation_table(study: Study, found: Ablation) -> Table:
+    """A row per change: the metric, the paired difference, and the activity."""
+    metric = study.metric
+    digits = 2 if metric.is_accuracy else 4
+    table = Table(
+        "ablation",
+        f"What each change does to {metric.title}",
+        ["changed", "runs", f"mean{metric.unit}", "sd", "difference", "sd of it", "pairs"],
+        note="Differences between runs that share seed, split and speakers; sd: standard deviation "
+        "over runs, or pairs (n - 1).",
+    )
+    active, counted = (bool(study.frame[name].notna().any()) for name in ("spikes", "synops"))
+    table.columns += ["spikes"] * active + ["synaptic operations"] * counted
+
+    def number(value: float) -> str:
+        return number_text(metric.factor * value, digits)
+
+    base = _runs_of(study, found.base)
+    for point in (found.base, *found.variants):
+        runs, row = _runs_of(study, point), study.points.loc[point]
+        cells = [str(int(row["n"])), number(row["value"]), number(row["value_sd"])]
+        if point == found.base:
+            cells = [NOTHING, *cells, "-", "-", "-"]
+        else:
+            pairs = pd.Series(paired(base, runs), dtype=float)
+            difference = "-" if pairs.empty else f"{metric.factor * pairs.mean():+.{digits}f}"
+            cells = [_changes(study, base, runs), *cells, difference, number(pairs.std())]
+            cells.append(str(len(pairs)))
+        cells += [brief(row["spikes"])] * active + [brief(row["synops"])] * counted
+        table.rows.append(cells)
+    n = study.samples(metric.split or "")
+    if metric.is_accuracy and n:
+        table.note += f" One sample of {n} is {percent(1 / n)} points."
+    return table
