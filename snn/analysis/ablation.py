@@ -10,6 +10,7 @@ import pandas as pd
 from snn.analysis.axes import REPEATS
 from snn.analysis.study import Study
 from snn.analysis.tables import Table, brief, number_text, percent
+from snn.analysis.values import ABSENT
 from snn.errors import RunError
 from snn.runs.identity import NOT_TASK
 
@@ -90,16 +91,24 @@ def _runs_of(study: Study, point: int) -> pd.DataFrame:
 
 
 def _changes(study: Study, base: pd.DataFrame, variant: pd.DataFrame) -> str:
-    """The overrides of the variant's command that the base's lacks, and the other way round."""
-    usual, own = (_overrides(study, frame) for frame in (base, variant))
-    changed = [f"{key}={text}" for key, text in own.items() if usual.get(key) != text]
-    changed += [f"without {key}={text}" for key, text in usual.items() if key not in own]
+    """The overrides of the variant's command that the base's lacks, and the other way round.
+
+    Those are left out that give a key the value that it has without them.
+    """
+    usual, own = (study.runs[frame.index[0]] for frame in (base, variant))
+
+    def matters(key: str) -> bool:
+        if key in (*REPEATS, *NOT_TASK) or usual.overrides.get(key) == own.overrides.get(key):
+            return False
+        values = [run.config.get(key, ABSENT) for run in (usual, own)]
+        return values[0] == ABSENT == values[1] or values[0] != values[1]  # absent: a group's name
+
+    changed = [f"{key}={text}" for key, text in own.overrides.items() if matters(key)]
+    lacking = usual.overrides.keys() - own.overrides.keys()
+    changed += [
+        f"without {k}={t}" for k, t in usual.overrides.items() if k in lacking and matters(k)
+    ]
     return " ".join(changed)
-
-
-def _overrides(study: Study, runs: pd.DataFrame) -> dict[str, str]:
-    given = study.runs[runs.index[0]].overrides
-    return {key: text for key, text in given.items() if key not in (*REPEATS, *NOT_TASK)}
 
 
 def paired(base: pd.DataFrame, variant: pd.DataFrame) -> Sequence[float]:

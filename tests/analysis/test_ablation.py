@@ -30,7 +30,8 @@ def study_of(directory: Path) -> Study:
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
     """Three seeds of a point, two of one change, three of another that changes two keys."""
-    write(tmp_path, {}, {1: 0.80, 2: 0.90, 3: 0.85})
+    # a default that is spelled out is no change
+    write(tmp_path, {"model.regularizer": 0.0}, {1: 0.80, 2: 0.90, 3: 0.85})
     write(tmp_path, {"model.reset": "subtract"}, {1: 0.81, 3: 0.88}, spikes=300)
     both = {"optimizer.lr": 0.01, "model.regularizer": 1e-4}
     write(tmp_path, both, {1: 0.70, 2: 0.75, 3: 0.80})
