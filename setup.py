@@ -34,7 +34,8 @@ class BuildKernels(build_ext):
             self.say(
                 f"CPU kernels that could not be built: {problems}. Without any, training "
                 "runs on plain PyTorch operations: the same results, many times slower on a CPU. "
-                "Install a C++17 compiler (GCC or clang) and install snn again to get them."
+                "Install a C++17 compiler (GCC or clang; for amx GCC 11 or clang 12) and install "
+                "snn again to get them."
             )
 
     def build_extension(self, ext: Extension) -> None:

@@ -48,8 +48,9 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--base",
         metavar="RUN",
-        help="a run's directory, or its end: compare every point with that of this run. Without "
-        "it, a sweep that changes one thing at a time is compared with what it changes",
+        help="a run's directory, or the end of its name: compare every point of its data set with "
+        "its point. Without it, a sweep that changes one thing at a time is compared with what it "
+        "changes",
     )
     watch = parser.add_argument_group("while it runs")
     watch.add_argument(

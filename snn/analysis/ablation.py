@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -41,36 +42,51 @@ def find_ablation(study: Study, base: str | None = None) -> Ablation | None:
         study: whose points.
         base: the name of a run; of another study's, nothing is held against it here.
     """
+    if not study.keys:
+        return None
     codes = [tuple(row) for row in study.points[study.keys].itertuples(index=False)]
     if base is not None:
         named = [i for i, run in enumerate(study.runs) if run.name == base]
         return _against(study, codes, codes.index(_codes(study)[named[0]])) if named else None
-    for point, own in enumerate(codes):
-        changes = [
-            frozenset(i for i, (a, b) in enumerate(zip(own, code, strict=True)) if a != b)
-            for code in codes
-        ]
-        things = set(changes) - {frozenset()}
-        axes = [axis for thing in things for axis in thing]
-        if len(things) > 1 and len(axes) == len(set(axes)):
+    for point in range(len(codes)):
+        if _is_base(codes, point):
             return _against(study, codes, point)
     return None
 
 
-def named_run(found: Sequence[Study], base: str) -> str:
-    """The full name of the one completed run whose name ends so.
+def _is_base(codes: Sequence[tuple[int, ...]], point: int) -> bool:
+    """Whether all others differ from a point in one thing, and not all in the same."""
+    thing_of: dict[int, frozenset[int]] = {}  # by axis
+    for code in codes:
+        changed = [i for i, (a, b) in enumerate(zip(codes[point], code, strict=True)) if a != b]
+        thing = frozenset(changed)
+        if any(thing_of.setdefault(axis, thing) != thing for axis in thing):
+            return False
+    return len(set(thing_of.values())) > 1
+
+
+def named_run(found: Sequence[Study], directory: Path, base: str) -> str:
+    """The name of the completed run that is meant: by its path, its name, or the end of its name.
 
     Raises:
         RunError: there is none, or more than one.
     """
-    wanted = base.rstrip("/")
-    names = [run.name for study in found for run in study.runs if run.name.endswith(wanted)]
-    if len(names) != 1:
-        some = (
-            f"{len(names)} completed runs have a name" if names else "no completed run has a name"
-        )
-        raise RunError(f"--base {base}: {some} ending so; give the directory of one run")
-    return names[0]
+    runs = [run for study in found for run in study.runs]
+    place = Path(base).resolve()
+    for meant in (
+        [run for run in runs if run.path.resolve() == place],
+        [run for run in runs if run.name == base.rstrip("/")],
+        [run for run in runs if base and run.name.endswith(base.rstrip("/"))],
+    ):
+        if len(meant) == 1:
+            return meant[0].name
+        if meant:
+            some = ", ".join(run.name for run in meant[:3])
+            raise RunError(f"--base {base}: {len(meant)} completed runs end so ({some}); name one")
+    raise RunError(
+        f"--base {base}: no completed run in {directory} has this path or name (of several records "
+        "of one task only the latest counts)"
+    )
 
 
 def _against(study: Study, codes: Sequence[tuple[int, ...]], base: int) -> Ablation:
@@ -82,12 +98,6 @@ def _against(study: Study, codes: Sequence[tuple[int, ...]], base: int) -> Ablat
 def _codes(study: Study) -> list[tuple[int, ...]]:
     """Each run's levels."""
     return [tuple(row) for row in study.frame[study.keys].itertuples(index=False)]
-
-
-def _runs_of(study: Study, point: int) -> pd.DataFrame:
-    """The runs of a point; rows keep their positions in ``study.runs``."""
-    wanted = tuple(study.points.loc[point, study.keys])
-    return study.frame[[code == wanted for code in _codes(study)]]
 
 
 def _changes(study: Study, base: pd.DataFrame, variant: pd.DataFrame) -> str:
@@ -104,11 +114,15 @@ def _changes(study: Study, base: pd.DataFrame, variant: pd.DataFrame) -> str:
         return values[0] == ABSENT == values[1] or values[0] != values[1]  # absent: a group's name
 
     changed = [f"{key}={text}" for key, text in own.overrides.items() if matters(key)]
-    lacking = usual.overrides.keys() - own.overrides.keys()
-    changed += [
-        f"without {k}={t}" for k, t in usual.overrides.items() if k in lacking and matters(k)
-    ]
-    return " ".join(changed)
+    for key, text in usual.overrides.items():
+        if key not in own.overrides and matters(key):
+            changed.append(f"without {key}={text}")
+    if changed:
+        return " ".join(changed)
+    # Not by the command line, but by a file of the configuration.
+    shown = [study.levels(frame.iloc[0]) for frame in (base, variant)]
+    levels = zip(study.keys, *shown, strict=True)
+    return ", ".join(f"{key}={level}" for key, before, level in levels if level != before)
 
 
 def paired(base: pd.DataFrame, variant: pd.DataFrame) -> Sequence[float]:
@@ -135,9 +149,11 @@ def ablation_table(study: Study, found: Ablation) -> Table:
     def number(value: float) -> str:
         return number_text(metric.factor * value, digits)
 
-    base = _runs_of(study, found.base)
+    grouped = dict(list(study.frame.groupby(study.keys)))
+    runs_of = {p: grouped[tuple(study.points.loc[p, study.keys])] for p in study.points.index}
+    base = runs_of[found.base]
     for point in (found.base, *found.variants):
-        runs, row = _runs_of(study, point), study.points.loc[point]
+        runs, row = runs_of[point], study.points.loc[point]
         cells = [str(int(row["n"])), number(row["value"]), number(row["value_sd"])]
         if point == found.base:
             cells = [NOTHING, *cells, "-", "-", "-"]
@@ -148,6 +164,8 @@ def ablation_table(study: Study, found: Ablation) -> Table:
             cells.append(str(len(pairs)))
         cells += [brief(row["spikes"])] * active + [brief(row["synops"])] * counted
         table.rows.append(cells)
+    if base["value"].isna().all():
+        table.note += f" The unchanged point has no {metric.title}."
     n = study.samples(metric.split or "")
     if metric.is_accuracy and n:
         table.note += f" One sample of {n} is {percent(1 / n)} points."

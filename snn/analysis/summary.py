@@ -74,7 +74,7 @@ def summarise(records: Records, metric: str | None = None, base: str | None = No
     if not records.runs and not records.damaged:
         raise RunError(f"{records.directory}: no run lies below it")
     found = studies(records, metric)
-    base = named_run(found, base) if base is not None else None
+    base = named_run(found, records.directory, base) if base is not None else None
     summary = Summary(records.directory / FOLDER, lead_of(records))
     try:
         summary.folder.mkdir(exist_ok=True)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 import sweep_summary
-from snn.analysis.ablation import ablation_table, find_ablation
+from snn.analysis.ablation import ablation_table, find_ablation, named_run
 from snn.analysis.records import read_records
 from snn.analysis.study import Study, studies
+from snn.errors import RunError
 from tests.analysis.synthetic import write_run
 
 BASE = {"model.scale": 10, "model.reset": "zero"}
@@ -78,15 +79,45 @@ def test_a_named_run_may_be_the_base_of_any_sweep(
     for scale in (5, 10):
         for reset in ("zero", "subtract"):
             last = write(tmp_path, {"model.scale": scale, "model.reset": reset}, {1: scale / 20})
-    assert sweep_summary.main([str(tmp_path), "--base", f"{last}/"]) == 0
+    assert sweep_summary.main([str(tmp_path), "--base", f"{tmp_path / last}/"]) == 0
     text = (tmp_path / "summary" / "ablation.md").read_text()
     assert "| nothing | 1 | 50.00 |" in text
     assert "| model.scale=5 model.reset=zero | 1 | 25.00 | - | -25.00 | - | 1 |" in text
     assert text.count("\n| ") == 6  # head, rule and four points
     assert sweep_summary.main([str(tmp_path), "--base", "_1"]) == 1
-    assert "4 completed runs have a name ending so" in capsys.readouterr().err
+    assert "4 completed runs end so" in capsys.readouterr().err
     assert sweep_summary.main([str(tmp_path), "--base", "other"]) == 1
     assert "no completed run" in capsys.readouterr().err
+
+
+def test_a_name_goes_before_its_end(tmp_path: Path) -> None:
+    for i in range(12):
+        write_run(tmp_path / str(i), {"seed": 1, "model.scale": i + 1}, val=0.5)
+    found, study = [], study_of(tmp_path)
+    for base in ("1", "1/", str(tmp_path / "1"), "01", ""):
+        try:
+            found.append(named_run([study], tmp_path, base))
+        except RunError:
+            found.append(None)
+    assert found == ["1", "1", "1", None, None]
+
+
+def test_without_axes_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    last = write(tmp_path, {}, {1: 0.8, 2: 0.9})
+    study = study_of(tmp_path)
+    assert find_ablation(study) is None
+    assert find_ablation(study, last) is None
+
+
+def test_changes_in_a_file_are_named_by_their_axes(tmp_path: Path) -> None:
+    """Such as an edited yaml: the commands are the same."""
+    for name, point in {"a": {}, "b": {"model.scale": 5}, "c": {"model.reset": "none"}}.items():
+        write_run(tmp_path / name, {"seed": 1} | BASE | point, val=0.5)
+    study = study_of(tmp_path)
+    for run in study.runs:
+        run.overrides.clear()
+    rows = {row[0] for row in ablation_table(study, find_ablation(study)).rows}
+    assert rows == {"nothing", "model.scale=5", "model.reset=none"}
 
 
 def test_without_a_common_seed_there_is_no_pair(tmp_path: Path) -> None:

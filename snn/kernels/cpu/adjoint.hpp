@@ -157,7 +157,7 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
   const StagePlan<T>& s = plan.stages[stage];
   const Factor<T>& transposed = plan.memory->stages[stage].transposed;
   const int64_t n = block.count, step = n * s.own, sample_rows = (plan.steps + s.lag) * s.row;
-  const int64_t chunk = s.recurrent ? s.lag + 1 : 4;
+  const int64_t chunk = s.recurrent ? s.lag + 1 : kSteps;
   const bool encoder = s.io->kind == kEncoder;
   T* incoming = scratch.incoming.need(chunk * step);
   T* slope = scratch.slope.need(step);

@@ -12,6 +12,9 @@ namespace snn {
 constexpr int kTileRows = SNN_MANY_REGISTERS ? 8 : 4;
 constexpr int kTileVectors = 3;
 
+// Time steps of each sample that share one product, at most.
+constexpr int64_t kSteps = 3;
+
 // Width of the first of the panels that cover `columns`. They are as equal as can be: one vector
 // alone leaves too few sums to hide the latency of an addition.
 template <typename T>
@@ -25,8 +28,8 @@ SNN_INLINE int64_t panel_width(int64_t columns) {
 template <typename T>
 class PackedMatrix {
  public:
-  // Samples that go through time together: enough rows for the product (three or two of each
-  // sample), few enough for their traces to stay in the cache.
+  // Samples that go through time together: enough rows for the product, few enough for their traces
+  // to stay in the cache.
   static constexpr int64_t kSamples = 8;
 
   struct Scratch {};  // the first factor is taken as it is

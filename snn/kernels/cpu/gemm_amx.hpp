@@ -1,9 +1,10 @@
 // The dense product of the backward pass on matrix units (AMX), which multiply bfloat16 and add up
 // in float32.
 //
-// A float32 is the sum of three bfloat16 to within 2^-26 of its size. Of the nine products of two
-// such sums the six largest are taken: what is left out is below 2^-25 of each term, less than what
-// float32 itself rounds off. Six such products still take less time than one of float32 vectors.
+// A float32 is the sum of three bfloat16. Of the nine products of two such sums the six largest are
+// taken: what is left out is below 2^-24 of each term, no more than what float32 itself rounds off.
+// Six such products still take less time than one of float32 vectors. Numbers below 1e-33 lose
+// digits, as the units take subnormal parts for zero.
 #pragma once
 
 #include "gemm.hpp"
@@ -20,6 +21,7 @@ using Factor = PackedMatrix<T>;
 
 #else
 
+#include <limits>
 #include <type_traits>
 
 namespace snn {
@@ -31,7 +33,7 @@ constexpr int64_t kTilePairs = kTileSide * kTileSide;  // of bfloat16 in a tile
 constexpr int64_t kCachedBlocks = 4;                   // of two rows of tiles of A: 24 KiB
 
 // 32 floats as three rows of 16 pairs (k, k + 16); part p goes to out + p * stride. What a part
-// leaves over is exact.
+// leaves over is exact. Infinity becomes NaN.
 SNN_INLINE void split(const float* from, uint32_t* out, int64_t stride) {
   typedef uint32_t Bits __attribute__((vector_size(64)));
   constexpr uint32_t kHalf = 0x8000, kUpper = 0xFFFF0000;
@@ -49,10 +51,9 @@ SNN_INLINE void split(const float* from, uint32_t* out, int64_t stride) {
 // block of it come the tiles of part 0, of part 1, of part 2.
 class SplitMatrix {
  public:
-  static constexpr int64_t kSamples = 10;  // with three rows each, nearly two tiles
+  static constexpr int64_t kSamples = 10;  // times kSteps: nearly two tiles of rows
 
-  // The first factor: one row joined to one piece; all as tiles, those of up to 32 rows ordered as
-  // two columns of B are.
+  // The first factor: one row joined to one piece; all as tiles, ordered as two columns of B are.
   struct Scratch {
     Buffer<float> row;
     Buffer<uint32_t> tiles;
@@ -70,7 +71,8 @@ class SplitMatrix {
         for (int64_t j = 0; j < tiles * kTileSide; ++j) {
           float column[kTileDepth] = {};
           for (int64_t k = 0; k < std::min(kTileDepth, depth - k0); ++k)
-            column[k] = element(k0 + k, j0 + j);
+            if (column[k] = element(k0 + k, j0 + j); column[k] != column[k])
+              column[k] = std::numeric_limits<float>::quiet_NaN();  // rounding others may end at 0
           uint32_t pairs[kParts][kTileSide];
           split(column, pairs[0], kTileSide);
           for (int p = 0; p < kParts; ++p)
@@ -94,6 +96,9 @@ class SplitMatrix {
 template <typename T>
 using Factor = std::conditional_t<std::is_same<T, float>::value, SplitMatrix, PackedMatrix<T>>;
 
+// The intrinsics do not tell the compiler which memory they touch.
+SNN_INLINE void settle_memory(const void* used) { asm volatile("" ::"r"(used) : "memory"); }
+
 // Tiles 0 to 3 add up two by two tiles of the result, 4 and 5 hold rows of A, 6 and 7 of B.
 // `rows` of the result, at most two tiles of them.
 SNN_INLINE void configure_tiles(int64_t rows) {
@@ -109,12 +114,13 @@ SNN_INLINE void configure_tiles(int64_t rows) {
     config.row_bytes[k] = 64;
     config.rows[k] = of_tile[k];
   }
+  settle_memory(&config);
   _tile_loadconfig(&config);
 }
 
-// One or two rows by one or two columns of tiles of the result, `blocks` of the depth, from tiles of
-// A and of B as SplitMatrix orders them; added to what C holds, unless they are the first. Small
-// products come before large ones, and from each product to the next one factor is exchanged.
+// One or two rows by one or two columns of tiles of the result, `blocks` of the depth, from tiles
+// of A and of B as SplitMatrix orders them; added to what C holds, unless they are the first. From
+// each product to the next one factor is exchanged, and the largest product comes last.
 template <int RowTiles, int ColumnTiles>
 void multiply_tiles(const uint32_t* a, const uint32_t* b, int64_t blocks, bool first, float* c,
                     int64_t c_stride) {
@@ -163,9 +169,6 @@ void multiply_tiles(const uint32_t* a, const uint32_t* b, int64_t blocks, bool f
   if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_stored(3, c_below + kTileSide, c_bytes);
 }
 
-// The intrinsics do not tell the compiler which memory they touch.
-SNN_INLINE void settle_memory() { asm volatile("" ::: "memory"); }
-
 // One row of A, its two segments joined; whole vectors are copied, with what follows a segment.
 SNN_INLINE void join(const float* from, const Segment segments[2], float* row) {
   for (int s = 0; s < 2; row += segments[s++].length)
@@ -175,39 +178,36 @@ SNN_INLINE void join(const float* from, const Segment segments[2], float* row) {
   store<float>(row + kTileSide, Vec<float>{});
 }
 
-// As multiply() of gemm.hpp; the groups of C follow each other without a gap, and the segments of A
-// are followed by numbers up to a whole vector.
+// As multiply() of gemm.hpp, for at most two tiles of rows. The groups of C follow each other
+// without a gap, and the segments of A are followed by numbers up to a whole vector.
 inline void multiply(Rows<const float> a, Rows<float> c, int64_t groups, int64_t rows,
-                     const Segment segments[2], const SplitMatrix& b, SplitMatrix::Scratch& scratch) {
-  const int64_t blocks = b.blocks(), total = groups * rows;
+                     const Segment segments[2], const SplitMatrix& b,
+                     SplitMatrix::Scratch& scratch) {
+  static_assert(SplitMatrix::kSamples * kSteps <= 2 * kTileSide, "more rows than tiles have");
+  const int64_t blocks = b.blocks(), total = groups * rows, row_tiles = total > kTileSide ? 2 : 1;
   const int64_t pieces = (blocks + kCachedBlocks - 1) / kCachedBlocks;
   float* row = scratch.row.need((blocks + 2) * kTileDepth);
-  uint32_t* a_tiles = scratch.tiles.need(2 * kParts * blocks * kTilePairs);
-  for (int64_t first = 0; first < total; first += 2 * kTileSide) {
-    const int64_t now = std::min(total - first, 2 * kTileSide), row_tiles = now > kTileSide ? 2 : 1;
-    for (int64_t r = 0; r < now; ++r) {
-      const int64_t g = (first + r) / rows, m = (first + r) % rows;
-      join(a.data + g * a.group_stride + m * a.stride, segments, row);
-      uint32_t* to = a_tiles + r / kTileSide * kTilePairs + r % kTileSide * kTileSide;
-      for (int64_t k = 0; k < blocks; ++k, to += kParts * row_tiles * kTilePairs)
-        split(row + k * kTileDepth, to, row_tiles * kTilePairs);
-    }
-    settle_memory();
-    configure_tiles(now);
-    for (int64_t p = 0; p < pieces; ++p) {  // of the depth: A's tiles stay in the first-level cache
-      const int64_t k0 = blocks * p / pieces, depth = blocks * (p + 1) / pieces - k0;
-      const uint32_t* a_piece = a_tiles + k0 * row_tiles * kParts * kTilePairs;
-      for (int64_t j = 0; j < b.columns(); j += 2 * kTileSide) {
-        const int64_t tiles = std::min<int64_t>(2, (b.columns() - j) / kTileSide);
-        const auto kernel = row_tiles == 2
-                                ? (tiles == 2 ? multiply_tiles<2, 2> : multiply_tiles<2, 1>)
-                                : (tiles == 2 ? multiply_tiles<1, 2> : multiply_tiles<1, 1>);
-        kernel(a_piece, b.data() + (j * blocks + k0 * tiles * kTileSide) * kParts * kTileSide, depth,
-               p == 0, c.data + first * c.stride + j, c.stride);
-      }
-    }
-    settle_memory();
+  uint32_t* a_tiles = scratch.tiles.need(row_tiles * kParts * blocks * kTilePairs);
+  for (int64_t r = 0; r < total; ++r) {
+    join(a.data + r / rows * a.group_stride + r % rows * a.stride, segments, row);
+    uint32_t* to = a_tiles + r / kTileSide * kTilePairs + r % kTileSide * kTileSide;
+    for (int64_t k = 0; k < blocks; ++k, to += kParts * row_tiles * kTilePairs)
+      split(row + k * kTileDepth, to, row_tiles * kTilePairs);
   }
+  configure_tiles(total);
+  for (int64_t p = 0; p < pieces; ++p) {  // of the depth: A's tiles stay in the first-level cache
+    const int64_t k0 = blocks * p / pieces, depth = blocks * (p + 1) / pieces - k0;
+    const uint32_t* a_piece = a_tiles + k0 * row_tiles * kParts * kTilePairs;
+    for (int64_t j = 0; j < b.columns(); j += 2 * kTileSide) {
+      const int64_t tiles = std::min<int64_t>(2, (b.columns() - j) / kTileSide);
+      const auto kernel = row_tiles == 2
+                              ? (tiles == 2 ? multiply_tiles<2, 2> : multiply_tiles<2, 1>)
+                              : (tiles == 2 ? multiply_tiles<1, 2> : multiply_tiles<1, 1>);
+      const int64_t at = (j * blocks + k0 * tiles * kTileSide) * kParts * kTileSide;
+      kernel(a_piece, b.data() + at, depth, p == 0, c.data + j, c.stride);
+    }
+  }
+  settle_memory(c.data);
   _tile_release();
 }
 
