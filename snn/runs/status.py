@@ -147,10 +147,11 @@ def recorded(path: Path, facts: Mapping[str, Any]) -> Iterator[None]:
         facts: more that the file should say, e.g. the configuration's hash.
     """
     status = new_status(facts)
-    write_json(path, status)
-    with _raising_signals() as received, _heartbeat(path):
+    with _raising_signals() as received:
         try:
-            yield
+            write_json(path, status)
+            with _heartbeat(path):
+                yield
             status["state"] = "completed"
         except BaseException as error:
             status["state"] = "failed"
