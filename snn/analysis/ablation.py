@@ -44,10 +44,14 @@ def find_ablation(study: Study, base: str | None = None) -> Ablation | None:
     """
     if not study.keys:
         return None
-    codes = [tuple(row) for row in study.points[study.keys].itertuples(index=False)]
+    codes = _codes(study, study.points)
     if base is not None:
         named = [i for i, run in enumerate(study.runs) if run.name == base]
-        return _against(study, codes, codes.index(_codes(study)[named[0]])) if named else None
+        return (
+            _against(study, codes, codes.index(_codes(study, study.frame)[named[0]]))
+            if named
+            else None
+        )
     for point in range(len(codes)):
         if _is_base(codes, point):
             return _against(study, codes, point)
@@ -90,14 +94,14 @@ def named_run(found: Sequence[Study], directory: Path, base: str) -> str:
 
 
 def _against(study: Study, codes: Sequence[tuple[int, ...]], base: int) -> Ablation:
-    first = {code: i for i, code in reversed(list(enumerate(_codes(study))))}
+    first = {code: i for i, code in reversed(list(enumerate(_codes(study, study.frame))))}
     others = (i for i in range(len(codes)) if i != base)
     return Ablation(base, tuple(sorted(others, key=lambda i: first[codes[i]])))
 
 
-def _codes(study: Study) -> list[tuple[int, ...]]:
-    """Each run's levels."""
-    return [tuple(row) for row in study.frame[study.keys].itertuples(index=False)]
+def _codes(study: Study, frame: pd.DataFrame) -> list[tuple[int, ...]]:
+    """The levels in each row, of runs or of points."""
+    return [tuple(row) for row in frame[study.keys].itertuples(index=False)]
 
 
 def _changes(study: Study, base: pd.DataFrame, variant: pd.DataFrame) -> str:
@@ -127,8 +131,10 @@ def _changes(study: Study, base: pd.DataFrame, variant: pd.DataFrame) -> str:
 
 def paired(base: pd.DataFrame, variant: pd.DataFrame) -> Sequence[float]:
     """Differences in the metric between runs of the same seed, split or speaker."""
-    usual = base.dropna(subset="value").drop_duplicates("repeat").set_index("repeat")["value"]
-    own = variant.dropna(subset="value").drop_duplicates("repeat").set_index("repeat")["value"]
+    usual, own = (
+        runs.dropna(subset="value").drop_duplicates("repeat").set_index("repeat")["value"]
+        for runs in (base, variant)
+    )
     return (own - usual).dropna().tolist()
 
 
