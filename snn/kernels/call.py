@@ -61,7 +61,8 @@ class Call:
         if args.index is None:
             target.kind, target.dense = 2, self.pointer(args.x)
             return
-        nb_samples = (args.indptr.numel() - 1) // max(args.nb_steps, 1)
+        nb_rows = args.indptr.numel() - 1
+        nb_samples = nb_rows // max(args.nb_steps, 1)
         if args.index.numel():
             low, high = (int(i) for i in args.index.aminmax())
             if low < 0 or high >= nb_samples:
@@ -69,6 +70,7 @@ class Call:
         target.kind = 0 if args.x.dtype == torch.int16 else 1
         target.indptr, target.events = self.pointer(args.indptr), self.pointer(args.x)
         target.index = self.pointer(args.index)
+        target.events_per_step = int(args.indptr[-1] - args.indptr[0]) / max(nb_rows, 1)
 
     def _set_stage(self, target: ctypes.Structure, stage: Stage) -> None:
         code, numbers = stage.code, stage.numbers

@@ -34,7 +34,8 @@ Input = _struct(
     "Input",
     integers="kind units",
     pointers="indptr events index dense",
-    order="kind units indptr events index dense",
+    doubles="events_per_step",
+    order="kind units indptr events index dense events_per_step",
 )
 Stage = _struct(
     "Stage",

@@ -22,6 +22,7 @@ struct Input {
   const void* events;     // int16 or int32 unit ids, [events]
   const int64_t* index;   // [batch]: which samples of the store
   const void* dense;      // [batch, steps, I]
+  double events_per_step; // of a sample, on average over the store: chooses a way, not a result
 };
 
 // A layer of spiking units. Its incoming weights belong to the stage before, or to the input.

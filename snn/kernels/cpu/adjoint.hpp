@@ -3,7 +3,7 @@
 // An adjoint row holds, side by side, the adjoint dI of the stage's synaptic current and the
 // adjoint d' of the drive of its targets. A spike at t reaches its own layer's current `lag` steps
 // later and its targets one step later, so row tau = t + lag holds dI(tau) and d'(t): exactly what
-// meets the weights [V | W'] of that spike. Because of the lag, lag + 1 steps of dI are known
+// meets the weights [V | W'] of that spike. The rows of a block are kept in planes. Because of the lag, lag + 1 steps of dI are known
 // before the first of them is needed, and share one product with the transposed weights.
 #pragma once
 
@@ -29,18 +29,16 @@ struct StageTrace {
 // Sums over the samples of one thread.
 template <typename T>
 struct StageGradients {
-  Buffer<T> out;        // [V | W'], [H, width]
+  Buffer<T> out;        // [V | W'], [H, width] in planes of plane_size(H)
   Buffer<T> constants;  // alpha, beta, gain, bias: [4, own]
 };
 
 template <typename T>
 struct BackwardScratch {
-  Buffer<T> incoming, slope, carry, potential, counts, channels, value, trace;
-  Buffer<int32_t> index;
-  EventScratch<T> events;
+  Buffer<T> incoming, slope, carry, potential, counts, channels, trace;
   GroupScratch<T> groups;
   typename Factor<T>::Scratch product;
-  std::vector<Buffer<T>> rows;  // of each stage: [count, steps + lag, row]
+  std::vector<Buffer<T>> rows;  // of each stage: [steps + lag, count] rows in planes
 };
 
 // What the loss wants of each spike whatever its step: [count, own].
@@ -81,9 +79,8 @@ struct StepBack {
   const T* potential_before;     // U(t-1); null at t = 0
   const T *incoming, *slope, *counts;
   T *carry, *d_potential;        // dU(t+1)(1 - S(t)) of the last step; dU(t+1)
-  const T* row;                  // dI(t)
-  const T* row_after;            // dI(t+1)
-  T* row_before;                 // dI(t-1), written
+  T* row;                        // dI(t) in planes, between dI(t-1), written, and dI(t+1)
+  int64_t plane, step;           // from one plane to the next, from one step to the next
 };
 
 // One sample's step back from t.
@@ -95,7 +92,8 @@ SNN_INLINE void lif_adjoint(const StagePlan<T>& s, const StepBack<T>& k, T* d_al
                             T* d_gain) {
   const Vec<T> threshold = broadcast<T>(s.threshold), one = broadcast<T>(T(1));
   const Vec<T> kept = broadcast<T>(s.io->reset_zero ? T(0) : T(1));
-  for (int64_t j = 0; j < s.own; j += kLanes<T>) {
+  T* row = k.row;
+  for (int64_t j = 0; j < s.own; j += kLanes<T>, row += k.plane) {
     const Vec<T> beta = load<T>(s.beta + j), gain = load<T>(s.gain + j);
     const Vec<T> d = load<T>(k.carry + j);
     Vec<T> spike = load<T>(k.incoming + j) + load<T>(k.counts + j);
@@ -105,7 +103,7 @@ SNN_INLINE void lif_adjoint(const StagePlan<T>& s, const StepBack<T>& k, T* d_al
         const Vec<T> du = load<T>(k.d_potential + j);
         spike -= du * (s.io->reset_zero ? beta * u + gain * i : threshold);
       }
-      store<T>(d_alpha + j, load<T>(d_alpha + j) + load<T>(k.row_after + j) * i);
+      store<T>(d_alpha + j, load<T>(d_alpha + j) + load<T>(row + k.step) * i);
       store<T>(d_beta + j, load<T>(d_beta + j) + d * u);
       store<T>(d_gain + j, load<T>(d_gain + j) + d * i);
     }
@@ -115,48 +113,36 @@ SNN_INLINE void lif_adjoint(const StagePlan<T>& s, const StepBack<T>& k, T* d_al
     const Vec<T> before =
         du * (load<T>(k.potential_before + j) > threshold ? kept : one);
     store<T>(k.carry + j, before);
-    store<T>(k.row_before + j,
-             load<T>(s.alpha + j) * load<T>(k.row + j) + gain * before);
+    store<T>(row - k.step, load<T>(s.alpha + j) * load<T>(row) + gain * before);
   }
 }
 
-// dV and dW' of one sample: each spike adds its adjoint row. With many spikes per unit the rows
-// are summed unit by unit in registers, else step by step in memory.
+// dV and dW' of a block: each spike up to step `last` adds its adjoint row.
 template <typename T>
-void accumulate_out(const StagePlan<T>& s, int64_t b, const uint64_t* spikes, int64_t last,
-                    const T* rows, T* out, BackwardScratch<T>& scratch) {
+void accumulate_out(const StagePlan<T>& s, Block<T> block, const uint64_t* spikes, int64_t steps,
+                    int64_t last, Planes<T> rows, T* out, GroupScratch<T>& scratch) {
   if (s.width == 0) return;
-  rows += s.lag * s.row + s.own - s.recurrent;  // row of t = 0, without dI if not recurrent
-  int32_t* index = scratch.index.need(s.units + kSpareIndices);
-  T* value = scratch.value.need(s.units);
-  int64_t total = 0;
-  for (int64_t w = 0; w < (last + 1) * s.words; ++w) total += __builtin_popcountll(spikes[w]);
-  if (total < kEventsPerUnit * s.units) {
-    for (int64_t t = 0; t <= last; ++t) {
-      const int64_t fired = set_bits(spikes + t * s.words, s.words, index);
-      const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
-      for (int64_t k = 0; k < sent.count; ++k)
-        add_row<T>(out + sent.index[k] * s.width, rows + t * s.row,
-                   sent.value ? sent.value[k] : T(1), s.width);
-    }
-    return;
-  }
+  // where a spike at t = 0 meets its row, without dI if not recurrent
+  rows = rows.from(s.own - s.recurrent);
+  rows.data = rows.row(s.lag, 0);
   const T* mask = static_cast<const T*>(s.io->mask);
-  const int64_t mask_stride = s.io->mask_steps == 1 ? 0 : s.units;
-  if (mask) mask += b * s.io->mask_steps * s.units;
-  ByUnit<T> groups(s.units, total, mask != nullptr, scratch.groups);
-  groups.transpose(spikes, s.words, last + 1, mask, mask_stride);
-  groups.add_rows_to(out, s.width, rows, s.row, last + 1);
+  if (mask) mask += block.first * s.io->mask_steps * s.units;
+  for_windows<T>(last + 1, block.count, [&](Window window) {
+    ByUnit<T> groups(s.units, block.count, window, scratch);
+    groups.transpose(spikes, s.words, steps, mask, s.io->mask_steps);
+    groups.add_rows_to(out, plane_size<T>(s.units), s.width, rows);
+  });
 }
 
 // The whole block back in time from `last`, the last step whose spikes have a gradient. The d' part
 // of `rows` holds its values for all t; the dI part is written here, dI(tau) for tau <= last.
 template <typename T>
 void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const StageTrace<T>& trace,
-                    int64_t last, T* rows, StageGradients<T>& grads, BackwardScratch<T>& scratch) {
+                    int64_t last, Planes<T> rows, StageGradients<T>& grads,
+                    BackwardScratch<T>& scratch) {
   const StagePlan<T>& s = plan.stages[stage];
   const Factor<T>& transposed = plan.memory->stages[stage].transposed;
-  const int64_t n = block.count, step = n * s.own, sample_rows = (plan.steps + s.lag) * s.row;
+  const int64_t n = block.count, step = n * s.own;
   const int64_t chunk = s.recurrent ? s.lag + 1 : kSteps;
   const bool encoder = s.io->kind == kEncoder;
   T* incoming = scratch.incoming.need(chunk * step);
@@ -167,16 +153,14 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
   T* x = scratch.channels.zeros(s.own);
   T* constants = grads.constants.data();
   count_gradients(plan, s, block, counts);
-  for (int64_t tau = last; tau <= last + s.lag; ++tau)
-    for (int64_t i = 0; i < n; ++i)
-      std::memset(rows + i * sample_rows + tau * s.row, 0, sizeof(T) * s.own);
+  for (int64_t j = 0; j < s.own; j += kLanes<T>)
+    std::memset(rows.from(j).row(last, 0), 0, sizeof(T) * (s.lag + 1) * n * kLanes<T>);
 
   for (int64_t top = last; top >= 0; top -= chunk) {
     const int64_t bottom = std::max<int64_t>(top - chunk + 1, 0);
     if (transposed.depth() > 0)
-      multiply(Rows<const T>{rows + (bottom + s.lag) * s.row, s.row, sample_rows},
-               Rows<T>{incoming, step, s.own}, top - bottom + 1, n, s.segments, transposed,
-               scratch.product);
+      multiply(Planes<T>{rows.row(bottom + s.lag, 0), rows.plane, n}, incoming,
+               (top - bottom + 1) * n, s.segments, transposed, scratch.product);
     else
       std::memset(incoming, 0, sizeof(T) * (top - bottom + 1) * step);
     for (int64_t t = top; t >= bottom; --t) {
@@ -193,10 +177,10 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
                              carry + o, constants + 2 * s.own, constants + 3 * s.own);
           continue;
         }
-        T* row = rows + i * sample_rows + t * s.row;
         const StepBack<T> k{t, u + o, trace.current + t * step + o,
                             t > 0 ? u - step + o : nullptr, in + o, slope + o, counts + o,
-                            carry + o, d_potential + o, row, row + s.row, row - s.row};
+                            carry + o, d_potential + o, rows.row(t, i), rows.plane,
+                            n * kLanes<T>};
         if (s.extra)
           lif_adjoint<T, true>(s, k, constants, constants + s.own, constants + 2 * s.own);
         else
@@ -204,9 +188,8 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
       }
     }
   }
-  for (int64_t i = 0; i < n; ++i)
-    accumulate_out<T>(s, block.first + i, trace.spikes + i * plan.steps * s.words, last,
-                      rows + i * sample_rows, grads.out.data(), scratch);
+  accumulate_out<T>(s, block, trace.spikes, plan.steps, last, rows, grads.out.data(),
+                    scratch.groups);
 }
 
 }  // namespace snn

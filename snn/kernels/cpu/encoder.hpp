@@ -33,7 +33,12 @@ void encoder_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
     const T* before = e - trace.stride;
     T* next = t + 1 < plan.steps ? trace.potential + (t + 1) * trace.stride : last;
     uint64_t* spikes = trace.spikes + t * s.words;
-    detect_spikes(s, e, spikes);
+    for (int64_t w = 0; w < s.words; ++w) {
+      spikes[w] = 0;
+      for (int64_t j = 64 * w; j < std::min(s.own, 64 * w + 64); j += L)
+        spikes[w] |= above(load<T>(e + j), threshold) << (j % 64);
+      spikes[w] &= units_of_word(s, w);
+    }
     tile_channels<T>(plan.problem->input, s, b, t, plan.steps, x);
     for (int64_t j = 0; j < s.own; j += L) {
       const Vec<T> beta = load<T>(s.beta + j);
@@ -45,8 +50,8 @@ void encoder_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
     const int64_t fired = set_bits(spikes, s.words, index);
     count_spikes<T>(s, b, t, plan.steps, index, fired);
     const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
-    add_rows<T, true>(now, s.out, s.width, sent.index, sent.value, sent.count, s.width);
-    std::memcpy(down + t * s.down_own, now, sizeof(T) * s.down_own);
+    add_rows<T, true>(now, s.out, s.stride, sent.index, sent.value, sent.count, s.width);
+    copy_row<T>(down + t * s.down_own, now, s.down_own);
   }
 }
 

@@ -12,18 +12,17 @@
 
 namespace snn {
 
-// Sum one padded matrix over the workers, in their order, into rows of a plain one.
+// One row of a matrix in planes, summed over the workers in their order, into a row of a plain one.
 template <typename T, typename Source>
-void sum_rows(const std::vector<Worker<T>*>& workers, Source source, int64_t row, int64_t stride,
-              int64_t column, int64_t columns, void* target) {
+void sum_row(const std::vector<Worker<T>*>& workers, Source source, int64_t plane, int64_t row,
+             int64_t columns, void* target) {
   if (!target) return;
+  constexpr int64_t L = kLanes<T>;
   T* out = static_cast<T*>(target) + row * columns;
-  for (size_t w = 0; w < workers.size(); ++w) {
-    const T* from = source(*workers[w]) + row * stride + column;
-    if (w == 0)
-      std::memcpy(out, from, sizeof(T) * columns);
-    else
-      for (int64_t j = 0; j < columns; ++j) out[j] += from[j];
+  for (int64_t j = 0; j < columns; j += L) {
+    Vec<T> sum{};
+    for (Worker<T>* worker : workers) sum += load<T>(source(*worker) + j / L * plane + row * L);
+    std::memcpy(out + j, &sum, sizeof(T) * std::min(L, columns - j));
   }
 }
 
@@ -37,27 +36,27 @@ void sum_gradients(const Plan<T>& plan, const std::vector<Worker<T>*>& workers, 
   };
   if (plan.input_weight)
     share(p.input.units, [&](int64_t r) {
-      sum_rows<T>(
-          workers, [](Worker<T>& w) { return w.grad_input.data(); }, r, plan.stages[0].own, 0,
+      sum_row<T>(
+          workers, [](Worker<T>& w) { return w.grad_input.data(); }, plan.input_plane, r,
           plan.stages[0].units, p.grad_weights[0]);
     });
   for (int64_t s = 0; s < p.nb_stages; ++s) {
     const StagePlan<T>& stage = plan.stages[s];
+    const int64_t plane = plane_size<T>(stage.units);
     const auto out = [s](Worker<T>& w) { return w.grads[s].out.data(); };
+    const auto down = [&](Worker<T>& w) { return out(w) + stage.recurrent / kLanes<T> * plane; };
     share(stage.units, [&](int64_t r) {
       if (stage.recurrent)
-        sum_rows<T>(workers, out, r, stage.width, 0, stage.units, stage.io->grad_recurrent);
-      if (stage.down)
-        sum_rows<T>(workers, out, r, stage.width, stage.recurrent, stage.down,
-                    p.grad_weights[s + 1]);
+        sum_row<T>(workers, out, plane, r, stage.units, stage.io->grad_recurrent);
+      if (stage.down) sum_row<T>(workers, down, plane, r, stage.down, p.grad_weights[s + 1]);
     });
     if (thread != 0) continue;
     void* constants[] = {stage.io->grad_alpha, stage.io->grad_beta, stage.io->grad_gain,
                          stage.io->grad_bias};
     for (int64_t k = 0; k < 4; ++k)
-      sum_rows<T>(
-          workers, [s](Worker<T>& w) { return w.grads[s].constants.data(); }, 0, 4 * stage.own,
-          k * stage.own, stage.units, constants[k]);
+      sum_row<T>(
+          workers, [&](Worker<T>& w) { return w.grads[s].constants.data() + k * stage.own; },
+          kLanes<T>, 0, stage.units, constants[k]);
   }
 }
 
@@ -102,11 +101,17 @@ int run(const Problem& p, int64_t mode) {
     for (int64_t k = blocks * thread / threads; k < blocks * (thread + 1) / threads; ++k) {
       const int64_t first = p.batch * k / blocks, end = p.batch * (k + 1) / blocks;
       const Block<T> block{first, end - first};
-      if (forward && !forward_block<T>(plan, block, backward, worker)) {
-        failed = true;
-        break;
+      BlockEvents<T> events;
+      if (plan.input_weight) {
+        events = events_of<T>(p.input, block.first, block.count, plan.steps, worker.events);
+        if (!in_range(p.input, events, block.count)) {
+          failed = true;
+          break;
+        }
       }
-      if (backward) backward_block<T>(plan, block, forward && backward, worker);
+      if (forward && plan.by_plane) pack_units(events, block.count, worker.events);
+      if (forward) forward_block<T>(plan, block, events, backward, worker);
+      if (backward) backward_block<T>(plan, block, events, forward && backward, worker);
     }
     if (backward) {
 #if defined(_OPENMP)

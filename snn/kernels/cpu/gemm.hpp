@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "simd.hpp"
+#include "planes.hpp"
 
 namespace snn {
 
-// Tile of the result that stays in registers: rows by vectors. Rows come in groups of eight.
+// Tile of the result that stays in registers: rows by vectors. Rows come by the dozen.
 constexpr int kTileRows = SNN_MANY_REGISTERS ? 8 : 4;
 constexpr int kTileVectors = 3;
 
@@ -30,7 +30,7 @@ class PackedMatrix {
  public:
   // Samples that go through time together: enough rows for the product, few enough for their traces
   // to stay in the cache.
-  static constexpr int64_t kSamples = 8;
+  static constexpr int64_t kSamples = SNN_MANY_REGISTERS ? 8 : 4;
 
   struct Scratch {};  // the first factor is taken as it is
 
@@ -59,24 +59,30 @@ class PackedMatrix {
   int64_t depth_ = 0, columns_ = 0;
 };
 
-// Part of a row of A that takes part in the product.
+// Part of a row of A that takes part in the product; begins with a whole vector.
 struct Segment {
   int64_t start, length;
 };
 
+// `a` is the first vector of the first row; rows follow each other, vectors at distance `plane`.
 template <typename T, int Rows, int Vectors>
-void multiply_tile(const T* a, int64_t a_stride, const Segment* segments, const T* b, T* c,
+void multiply_tile(const T* a, int64_t plane, const Segment* segments, const T* b, T* c,
                    int64_t c_stride) {
   constexpr int64_t L = kLanes<T>;
   Vec<T> sum[Rows][Vectors] = {};
+  const auto add_column = [&](const T* column) {
+    Vec<T> row[Vectors];
+    for (int v = 0; v < Vectors; ++v) row[v] = load<T>(b + v * L);
+    for (int r = 0; r < Rows; ++r)
+      for (int v = 0; v < Vectors; ++v) sum[r][v] += column[r * L] * row[v];
+    b += Vectors * L;
+  };
   for (int s = 0; s < 2; ++s) {
-    const T* column = a + segments[s].start;
-    for (int64_t k = 0; k < segments[s].length; ++k, ++column, b += Vectors * L) {
-      Vec<T> row[Vectors];
-      for (int v = 0; v < Vectors; ++v) row[v] = load<T>(b + v * L);
-      for (int r = 0; r < Rows; ++r)
-        for (int v = 0; v < Vectors; ++v) sum[r][v] += column[r * a_stride] * row[v];
-    }
+    const T* vectors = a + segments[s].start / L * plane;
+    int64_t left = segments[s].length;
+    for (; left >= L; left -= L, vectors += plane)
+      for (int64_t k = 0; k < L; ++k) add_column(vectors + k);
+    for (int64_t k = 0; k < left; ++k) add_column(vectors + k);
   }
   for (int r = 0; r < Rows; ++r)
     for (int v = 0; v < Vectors; ++v) store<T>(c + r * c_stride + v * L, sum[r][v]);
@@ -92,30 +98,22 @@ Tile<T> tile_function(int rows, int vectors, std::integer_sequence<int, I...>) {
   return table[(rows - 1) * kTileVectors + vectors - 1];
 }
 
-// Rows of A and of C come in groups (steps) of equal size (samples).
+// C[r][:] = [A[r][segment 0] | A[r][segment 1]] * B for r < rows; A in planes, C in plain rows as
+// wide as B.
 template <typename T>
-struct Rows {
-  T* data;
-  int64_t group_stride, stride;
-};
-
-// C[g][m][:] = [A[g][m][segment 0] | A[g][m][segment 1]] * B for g < groups, m < rows.
-template <typename T>
-void multiply(Rows<const T> a, Rows<T> c, int64_t groups, int64_t rows, const Segment segments[2],
-              const PackedMatrix<T>& b, typename PackedMatrix<T>::Scratch&) {
+void multiply(Planes<T> a, T* c, int64_t rows, const Segment segments[2], const PackedMatrix<T>& b,
+              typename PackedMatrix<T>::Scratch&) {
   constexpr std::make_integer_sequence<int, kTileRows * kTileVectors> tiles{};
-  for (int64_t j0 = 0, width; j0 < b.columns(); j0 += width) {
-    width = panel_width<T>(b.columns() - j0);
+  const int64_t stride = b.columns();
+  for (int64_t j0 = 0, width; j0 < stride; j0 += width) {
+    width = panel_width<T>(stride - j0);
     const T* b_panel = b.data() + b.depth() * j0;
     const int vectors = static_cast<int>(width / kLanes<T>);
-    for (int64_t g = 0; g < groups; ++g)
-      for (int64_t m = 0; m < rows; m += kTileRows) {
-        const int now = static_cast<int>(rows - m < kTileRows ? rows - m : kTileRows);
-        tile_function<T>(now, vectors, tiles)(a.data + g * a.group_stride + m * a.stride, a.stride,
-                                              segments, b_panel,
-                                              c.data + g * c.group_stride + m * c.stride + j0,
-                                              c.stride);
-      }
+    for (int64_t r = 0; r < rows; r += kTileRows) {
+      const int now = static_cast<int>(std::min<int64_t>(rows - r, kTileRows));
+      tile_function<T>(now, vectors, tiles)(a.data + r * kLanes<T>, a.plane, segments, b_panel,
+                                            c + r * stride + j0, stride);
+    }
   }
 }
 

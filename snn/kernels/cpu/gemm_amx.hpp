@@ -170,31 +170,30 @@ void multiply_tiles(const uint32_t* a, const uint32_t* b, int64_t blocks, bool f
 }
 
 // One row of A, its two segments joined; whole vectors are copied, with what follows a segment.
-SNN_INLINE void join(const float* from, const Segment segments[2], float* row) {
+SNN_INLINE void join(const float* from, int64_t plane, const Segment segments[2], float* row) {
+  static_assert(kLanes<float> == kTileSide, "a vector of a plane is a row of a tile");
   for (int s = 0; s < 2; row += segments[s++].length)
-    for (int64_t k = 0; k < segments[s].length; k += kTileSide)
-      store<float>(row + k, load(from + segments[s].start + k));
+    gather_row<float>(row, from + segments[s].start / kTileSide * plane, plane, segments[s].length);
   store<float>(row, Vec<float>{});
   store<float>(row + kTileSide, Vec<float>{});
 }
 
-// As multiply() of gemm.hpp, for at most two tiles of rows. The groups of C follow each other
-// without a gap, and the segments of A are followed by numbers up to a whole vector.
-inline void multiply(Rows<const float> a, Rows<float> c, int64_t groups, int64_t rows,
-                     const Segment segments[2], const SplitMatrix& b,
-                     SplitMatrix::Scratch& scratch) {
+// As multiply() of gemm.hpp, for at most two tiles of rows. The segments of A are followed by
+// numbers up to a whole vector.
+inline void multiply(Planes<float> a, float* c, int64_t rows, const Segment segments[2],
+                     const SplitMatrix& b, SplitMatrix::Scratch& scratch) {
   static_assert(SplitMatrix::kSamples * kSteps <= 2 * kTileSide, "more rows than tiles have");
-  const int64_t blocks = b.blocks(), total = groups * rows, row_tiles = total > kTileSide ? 2 : 1;
+  const int64_t blocks = b.blocks(), row_tiles = rows > kTileSide ? 2 : 1;
   const int64_t pieces = (blocks + kCachedBlocks - 1) / kCachedBlocks;
   float* row = scratch.row.need((blocks + 2) * kTileDepth);
   uint32_t* a_tiles = scratch.tiles.need(row_tiles * kParts * blocks * kTilePairs);
-  for (int64_t r = 0; r < total; ++r) {
-    join(a.data + r / rows * a.group_stride + r % rows * a.stride, segments, row);
+  for (int64_t r = 0; r < rows; ++r) {
+    join(a.data + r * kTileSide, a.plane, segments, row);
     uint32_t* to = a_tiles + r / kTileSide * kTilePairs + r % kTileSide * kTileSide;
     for (int64_t k = 0; k < blocks; ++k, to += kParts * row_tiles * kTilePairs)
       split(row + k * kTileDepth, to, row_tiles * kTilePairs);
   }
-  configure_tiles(total);
+  configure_tiles(rows);
   for (int64_t p = 0; p < pieces; ++p) {  // of the depth: A's tiles stay in the first-level cache
     const int64_t k0 = blocks * p / pieces, depth = blocks * (p + 1) / pieces - k0;
     const uint32_t* a_piece = a_tiles + k0 * row_tiles * kParts * kTilePairs;
@@ -204,10 +203,10 @@ inline void multiply(Rows<const float> a, Rows<float> c, int64_t groups, int64_t
                               ? (tiles == 2 ? multiply_tiles<2, 2> : multiply_tiles<2, 1>)
                               : (tiles == 2 ? multiply_tiles<1, 2> : multiply_tiles<1, 1>);
       const int64_t at = (j * blocks + k0 * tiles * kTileSide) * kParts * kTileSide;
-      kernel(a_piece, b.data() + at, depth, p == 0, c.data + j, c.stride);
+      kernel(a_piece, b.data() + at, depth, p == 0, c + j, b.columns());
     }
   }
-  settle_memory(c.data);
+  settle_memory(c);
   _tile_release();
 }
 

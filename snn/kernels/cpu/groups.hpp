@@ -1,19 +1,24 @@
-// Events of one sample sorted by unit, so that each unit's adjoint rows are summed in registers.
+// Events of a block sorted by unit, so that each unit's adjoint rows are summed in registers.
 #pragma once
 
+#include <algorithm>
+
+#include "input.hpp"
+#include "planes.hpp"
 #include "rows.hpp"
 
 namespace snn {
 
-// From how many events per unit on the sort pays (below, each event adds its row in memory).
-constexpr int64_t kEventsPerUnit = 2;
+// What the rows of a block may take of the first-level cache, a plane of them.
+constexpr int64_t kCacheBytes = 32 * 1024;
 
-// What the rows of one sample may take of the first-level cache.
-constexpr int64_t kCacheBytes = 48 * 1024;
+// Planes that are summed at once and share the cost of finding an event's row.
+constexpr int kSharedPlanes = 2;
 
 template <typename T>
 struct GroupScratch {
-  Buffer<int32_t> start, step;
+  Buffer<int32_t> unit, start, bits, mask;
+  Buffer<Packed> at;
   Buffer<T> value;
   Buffer<uint64_t> turned;
 };
@@ -29,78 +34,158 @@ SNN_INLINE void transpose_bits(uint64_t (&words)[64]) {
     }
 }
 
-// The steps of unit u: step[start[u] .. start[u + 1]), with values or 1 each.
+// Steps first .. end of all samples.
+struct Window {
+  int64_t first, end;
+};
+
+// The windows that `steps` steps are cut into, as equal as can be: of each, a plane fits the cache.
+template <typename T, typename Body>
+void for_windows(int64_t steps, int64_t samples, Body body) {
+  static_assert(kCacheBytes / SNN_VECTOR_BYTES <= kMostVectors);
+  const int64_t fits = std::max<int64_t>(kCacheBytes / (samples * SNN_VECTOR_BYTES), 1);
+  const int64_t windows = (steps + fits - 1) / fits;
+  for (int64_t k = 0; k < windows; ++k)
+    body(Window{steps * k / windows, steps * (k + 1) / windows});
+}
+
+// The events of a window, unit by unit. The k-th unit that has any is unit[k]; its rows are
+// at[start[k] .. start[k + 1]), counted from the first of the window, with values or 1 each.
 template <typename T>
 class ByUnit {
  public:
-  ByUnit(int64_t units, int64_t events, bool weighted, GroupScratch<T>& scratch)
-      : units_(units),
-        start_(scratch.start.zeros(units + 2)),
-        step_(scratch.step.need(events + kSpareIndices)),
-        value_(weighted ? scratch.value.need(events) : nullptr),
-        turned_(scratch.turned) {}
+  ByUnit(int64_t units, int64_t samples, Window window, GroupScratch<T>& scratch)
+      : units_(units), samples_(samples), window_(window), scratch_(scratch) {}
 
-  // A counting sort of events that are ordered by step: offset[t] .. offset[t + 1] are those of t.
-  void sort(const int32_t* unit, const T* value, const int64_t* offset, int64_t steps) {
-    int32_t* end = start_ + 1;  // first where unit u begins, in the end where it ends
-    for (int64_t k = offset[0]; k < offset[steps]; ++k) ++end[unit[k] + 1];
-    for (int64_t u = 0; u < units_; ++u) end[u + 1] += end[u];
-    for (int64_t t = 0; t < steps; ++t)
-      for (int64_t k = offset[t]; k < offset[t + 1]; ++k) {
-        const int32_t at = end[unit[k]]++;
-        step_[at] = static_cast<int32_t>(t);
-        if (value_) value_[at] = value[k];
+  // From the events of a block, by a counting sort.
+  void sort(const BlockEvents<T>& e) {
+    const auto for_events = [&](auto&& body) {
+      for (int64_t i = 0; i < samples_; ++i) {
+        const int64_t* offset = e.offset + i * (e.steps + 1);
+        for (int64_t t = window_.first; t < window_.end; ++t) {
+          const auto row = static_cast<Packed>(((t - window_.first) * samples_ + i) * kStride);
+          for (int64_t k = offset[t]; k < offset[t + 1]; ++k) body(row, k);
+        }
       }
+    };
+    int32_t* end = scratch_.start.zeros(units_ + 2) + 1;  // where a unit begins, later where it ends
+    const int32_t* const unit = e.unit;
+    for_events([&](Packed, int64_t k) { ++end[unit[k] + 1]; });
+    for (int64_t u = 0; u < units_; ++u) end[u + 1] += end[u];
+    Packed* at = scratch_.at.need(end[units_] + 1);
+    if (e.value) {
+      T* value = scratch_.value.need(end[units_] + 1);
+      for_events([&](Packed row, int64_t k) {
+        const int32_t to = end[unit[k]]++;
+        at[to] = row;
+        value[to] = e.value[k];
+      });
+      value_ = value;
+    } else {
+      for_events([&](Packed row, int64_t k) { at[end[unit[k]]++] = row; });
+    }
+    leave_out_silent();
   }
 
-  // From bit sets [steps, words]; mask [steps, units], or with a stride of 0 [units], or null.
+  // From bit sets [samples, steps, words]; mask [samples, mask_steps, units] or null.
   void transpose(const uint64_t* bits, int64_t words, int64_t steps, const T* mask,
-                 int64_t mask_stride) {
+                 int64_t mask_steps) {
+    const int64_t rows = (window_.end - window_.first) * samples_, pieces = (rows + 63) / 64;
+    int32_t* const bits_of = scratch_.bits.need(rows);  // where a row's bits and mask begin
+    int32_t* const mask_of = scratch_.mask.need(rows);
+    int64_t total = 0;
+    for (int64_t t = window_.first, row = 0; t < window_.end; ++t)
+      for (int64_t i = 0; i < samples_; ++i, ++row) {
+        bits_of[row] = static_cast<int32_t>((i * steps + t) * words);
+        mask_of[row] = static_cast<int32_t>((i * mask_steps + (mask_steps == 1 ? 0 : t)) * units_);
+        for (int64_t w = 0; w < words; ++w) total += __builtin_popcountll(bits[bits_of[row] + w]);
+      }
+    Packed* const at = scratch_.at.need(total + 1);
+    T* const value = mask ? scratch_.value.need(total + 1) : nullptr;
+    int32_t* const start = scratch_.start.need(units_ + 2);
+    uint64_t* const turned = scratch_.turned.need(64 * pieces);
     int32_t n = 0;
+    start[0] = 0;
     for (int64_t w = 0; w < words; ++w) {
-      const int64_t units = std::min<int64_t>(64, units_ - 64 * w);
-      const int64_t pieces = (steps + 63) / 64;
-      uint64_t* turned = turned_.need(64 * pieces);
       for (int64_t p = 0; p < pieces; ++p) {
         uint64_t block[64] = {};
-        for (int64_t t = 0; t < std::min<int64_t>(64, steps - 64 * p); ++t)
-          block[t] = bits[(64 * p + t) * words + w];
+        for (int64_t r = 0; r < std::min<int64_t>(64, rows - 64 * p); ++r)
+          block[r] = bits[bits_of[64 * p + r] + w];
         transpose_bits(block);
-        for (int64_t u = 0; u < units; ++u) turned[u * pieces + p] = block[u];
+        for (int64_t u = 0; u < 64; ++u) turned[u * pieces + p] = block[u];
       }
-      for (int64_t u = 0; u < units; ++u) {
-        const int64_t count = set_bits(turned + u * pieces, pieces, step_ + n);
-        if (mask)
-          for (int64_t k = n; k < n + count; ++k)
-            value_[k] = mask[step_[k] * mask_stride + 64 * w + u];
-        n += static_cast<int32_t>(count);
-        start_[64 * w + u + 1] = n;
+      for (int64_t u = 64 * w; u < std::min(64 * w + 64, units_); ++u) {
+        const uint64_t* const own = turned + (u - 64 * w) * pieces;
+        for (int64_t p = 0; p < pieces; ++p)
+          for (uint64_t left = own[p]; left != 0; left &= left - 1) {
+            const int64_t row = 64 * p + __builtin_ctzll(left);
+            at[n] = static_cast<Packed>(row * kStride);
+            if (value) value[n] = mask[mask_of[row] + u];
+            n += !value || value[n] != 0;
+          }
+        start[u + 1] = n;
       }
     }
+    value_ = value;
+    leave_out_silent();
   }
 
-  // out[u][0..width) += the rows of unit u's steps, a piece of all rows after the other: of each
-  // piece, the `steps` rows that are added again and again fit into the first-level cache.
-  void add_rows_to(T* out, int64_t width, const T* rows, int64_t stride, int64_t steps) const {
-    const int64_t fits = kCacheBytes / (steps * SNN_VECTOR_BYTES);
-    const int64_t vectors = std::min<int64_t>(std::max<int64_t>(fits, 4), kRowVectors);
-    const int64_t pieces = (width / kLanes<T> + vectors - 1) / vectors;
-    int64_t column = 0;
-    for (int64_t p = pieces; p > 0; --p) {  // pieces of equal size: 25 vectors are 13 + 12
-      const int64_t now = ((width - column) / kLanes<T> + p - 1) / p * kLanes<T>;
-      for (int64_t u = 0; u < units_; ++u)
-        add_rows<T>(out + u * width + column, rows + column, stride, step_ + start_[u],
-                    value_ ? value_ + start_[u] : nullptr, start_[u + 1] - start_[u], now);
-      column += now;
+  // out[u] += the rows of unit u's events, [units, width] in planes of its own. `rows` begins with
+  // what an event at step 0 meets.
+  void add_rows_to(T* out, int64_t out_plane, int64_t width, Planes<T> rows) const {
+    const T* const first = rows.row(window_.first, 0);
+    const int64_t vectors = width / kLanes<T>;
+    const int64_t pieces = (vectors + kSharedPlanes - 1) / kSharedPlanes;
+    constexpr std::make_integer_sequence<int, kSharedPlanes> sizes{};
+    for (int64_t p = 0; p < pieces; ++p) {
+      const int64_t v = vectors * p / pieces, now = vectors * (p + 1) / pieces - v;
+      const Add add = value_ ? function<true>(now, sizes) : function<false>(now, sizes);
+      (this->*add)(out + v * out_plane, out_plane, first + v * rows.plane, rows.plane);
     }
   }
 
  private:
-  int64_t units_;
-  int32_t* start_;
-  int32_t* step_;
-  T* value_;
-  Buffer<uint64_t>& turned_;
+  using Add = void (ByUnit::*)(T*, int64_t, const T*, int64_t) const;
+
+  void leave_out_silent() {
+    int32_t* start = scratch_.start.data();
+    int32_t* unit = scratch_.unit.need(units_ + 1);
+    active_ = 0;
+    for (int64_t u = 0; u < units_; ++u)
+      if (start[u + 1] > start[u]) {
+        unit[active_] = static_cast<int32_t>(u);
+        start[++active_] = start[u + 1];  // never ahead of what is still to be read
+      }
+  }
+
+  template <bool Weighted, int... NV>
+  static Add function(int64_t vectors, std::integer_sequence<int, NV...>) {
+    static constexpr Add table[] = {&ByUnit::add<NV + 1, Weighted>...};
+    return table[vectors - 1];
+  }
+
+  // NV planes at once.
+  template <int NV, bool Weighted>
+  void add(T* out, int64_t out_plane, const T* rows, int64_t plane) const {
+    const Packed* const at = scratch_.at.data();
+    const int32_t *const start = scratch_.start.data(), *const unit = scratch_.unit.data();
+    const T* const value = value_;
+    for (int64_t a = 0; a < active_; ++a) {
+      Vec<T> sum[NV];
+      sum_packed<T, NV, Weighted>(rows, plane, at + start[a],
+                                  Weighted ? value + start[a] : nullptr, start[a + 1] - start[a],
+                                  sum);
+      for (int v = 0; v < NV; ++v) {
+        T* to = out + v * out_plane + unit[a] * kLanes<T>;
+        store<T>(to, load<T>(to) + sum[v]);
+      }
+    }
+  }
+
+  int64_t units_, samples_, active_ = 0;
+  Window window_;
+  GroupScratch<T>& scratch_;
+  const T* value_ = nullptr;
 };
 
 }  // namespace snn

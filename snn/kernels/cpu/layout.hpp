@@ -32,7 +32,8 @@ inline std::string layout() {
   {
     using S = Input;
     text += "Input " + std::to_string(sizeof(S)) SNN_FIELD(kind) SNN_FIELD(units) SNN_FIELD(indptr)
-        SNN_FIELD(events) SNN_FIELD(index) SNN_FIELD(dense);
+        SNN_FIELD(events) SNN_FIELD(index) SNN_FIELD(dense)
+        SNN_FIELD(events_per_step);
   }
   {
     using S = Stage;

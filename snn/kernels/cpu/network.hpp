@@ -12,7 +12,8 @@ struct Worker {
   ForwardScratch<T> forward;
   BackwardScratch<T> backward;
   std::vector<StageGradients<T>> grads;
-  Buffer<T> grad_input;                  // [I, own of stage 0]
+  EventScratch<T> events;                // of the block
+  Buffer<T> grad_input;                  // [I, own of stage 0] in planes
   Buffer<T> grad_logits;                 // [count, classes], fused only
   std::vector<Buffer<T>> current;        // traces of I, fused only
 
@@ -28,10 +29,10 @@ struct Worker {
   void clear_gradients(const Plan<T>& plan) {
     for (size_t s = 0; s < plan.stages.size(); ++s) {
       const StagePlan<T>& stage = plan.stages[s];
-      grads[s].out.zeros(std::max<int64_t>(stage.units * stage.width, 1));
+      grads[s].out.zeros(std::max<int64_t>(planes_of<T>(stage.units, stage.width), 1));
       grads[s].constants.zeros(4 * stage.own);
     }
-    if (plan.input_weight) grad_input.zeros(plan.problem->input.units * plan.stages[0].own);
+    if (plan.input_weight) grad_input.zeros(planes_of<T>(plan.problem->input.units, plan.stages[0].own));
   }
 };
 
@@ -59,21 +60,23 @@ TracePointers<T> traces_of(const Plan<T>& plan, int64_t s, Block<T> block, bool 
   return p;
 }
 
-// False if the input names a unit that does not exist.
 template <typename T>
-bool forward_block(const Plan<T>& plan, Block<T> block, bool fused, Worker<T>& worker) {
+void forward_block(const Plan<T>& plan, Block<T> block, const BlockEvents<T>& events, bool fused,
+                   Worker<T>& worker) {
   const Problem& p = *plan.problem;
   ForwardScratch<T>& scratch = worker.forward;
+  T* input = nullptr;
+  if (plan.by_plane) {
+    const int64_t own = plan.stages[0].own;
+    input = scratch.input.need(block.count * plan.steps * own);
+    const auto drive = events.value ? drive_by_plane<T, true> : drive_by_plane<T, false>;
+    drive(events, block.count, plan.input_weight, plan.input_plane, own, input);
+  }
   T* grad_logits = fused ? worker.grad_logits.need(block.count * plan.last().down) : nullptr;
   for (int64_t i = 0; i < block.count; ++i) {
     const int64_t b = block.first + i;
-    SampleEvents<T> events{};
-    if (plan.input_weight) {
-      events = events_of<T>(p.input, b, plan.steps, scratch.events);
-      if (!in_range(p.input, events, plan.steps)) return false;
-    }
     if (p.loss) p.loss->spikes[b] = 0;
-    T* drive = nullptr;
+    const T* drive = input ? input + i * plan.steps * plan.stages[0].own : nullptr;
     for (int64_t s = 0; s < p.nb_stages; ++s) {
       const StagePlan<T>& stage = plan.stages[s];
       const TracePointers<T> t = traces_of(plan, s, block, fused, worker);
@@ -86,8 +89,7 @@ bool forward_block(const Plan<T>& plan, Block<T> block, bool fused, Worker<T>& w
       if (stage.io->kind == kEncoder)
         encoder_forward<T>(plan, stage, b, trace, down, scratch);
       else
-        lif_forward<T>(plan, stage, b, trace, s == 0 ? plan.input_weight : nullptr, &events, drive,
-                       down, scratch);
+        lif_forward<T>(plan, stage, b, trace, drive, events.sample(i), down, scratch);
       drive = down;
     }
     if (!p.readout) continue;
@@ -106,12 +108,11 @@ bool forward_block(const Plan<T>& plan, Block<T> block, bool fused, Worker<T>& w
           logits, classes, p.loss->labels[b], static_cast<const T*>(p.loss->sample_weight)[b],
           static_cast<T>(p.loss->smoothing), grad_logits + i * classes);
   }
-  return true;
 }
 
 // Adjoint of the readout's drive into the last stage's rows; returns the last step with one.
 template <typename T>
-int64_t readout_backward(const Plan<T>& plan, Block<T> block, T* rows, Worker<T>& worker) {
+int64_t readout_backward(const Plan<T>& plan, Block<T> block, Planes<T> rows, Worker<T>& worker) {
   const Readout& r = *plan.problem->readout;
   const StagePlan<T>& s = plan.last();
   const int64_t width = s.down_own, steps = plan.steps;
@@ -133,73 +134,67 @@ int64_t readout_backward(const Plan<T>& plan, Block<T> block, T* rows, Worker<T>
           latest = std::max(latest, t);
         }
     }
-    readout_adjoint<T>(plan, grad, rows + (i * (steps + s.lag) + s.lag) * s.row + s.own, s.row);
+    readout_adjoint<T>(plan, grad, rows.from(s.own), s.lag, i);
   }
   return latest - 2;  // a spike at t reaches the trace at t + 2
 }
 
 // dI(t+1) of a stage is the adjoint of its drive at t: hand it to the stage before.
 template <typename T>
-void pass_down(const Plan<T>& plan, int64_t s, Block<T> block, int64_t last, const T* from, T* to) {
+void pass_down(const Plan<T>& plan, int64_t s, int64_t last, Planes<T> from, Planes<T> to) {
   const StagePlan<T>&stage = plan.stages[s], &before = plan.stages[s - 1];
-  for (int64_t i = 0; i < block.count; ++i) {
-    const T* source = from + i * (plan.steps + stage.lag) * stage.row;
-    T* target = to + (i * (plan.steps + before.lag) + before.lag) * before.row + before.own;
-    for (int64_t t = 0; t < plan.steps; ++t, target += before.row)
-      if (t + 1 <= last)
-        std::memcpy(target, source + (t + 1) * stage.row, sizeof(T) * stage.own);
-      else
-        std::memset(target, 0, sizeof(T) * stage.own);
+  const int64_t step = from.samples * kLanes<T>;
+  const int64_t given = std::min(std::max<int64_t>(last, 0), plan.steps);
+  for (int64_t j = 0; j < stage.own; j += kLanes<T>) {
+    T* target = to.from(before.own + j).row(before.lag, 0);
+    std::memcpy(target, from.from(j).row(1, 0), sizeof(T) * given * step);
+    std::memset(target + given * step, 0, sizeof(T) * (plan.steps - given) * step);
   }
 }
 
-// dW of the first layer from one sample's events; dI(tau) is zero from tau = last on.
+// dW of the first layer; dI(tau) is zero from tau = last on.
 template <typename T>
-void accumulate_input(const Plan<T>& plan, int64_t b, int64_t last, const T* rows, int64_t stride,
-                      Worker<T>& worker) {
-  const Input& in = plan.problem->input;
-  const int64_t own = plan.stages[0].own;
-  const SampleEvents<T> e = events_of<T>(in, b, plan.steps, worker.backward.events);
-  const int64_t steps = std::max<int64_t>(last - 1, 0);
-  const int64_t total = e.offset[steps] - e.offset[0];
-  T* out = worker.grad_input.data();
-  rows += stride;  // an event at t meets dI(t+1)
-  if (total < kEventsPerUnit * in.units) {
-    for (int64_t t = 0; t < steps; ++t)
-      for (int64_t k = e.offset[t]; k < e.offset[t + 1]; ++k)
-        add_row<T>(out + e.unit[k] * own, rows + t * stride, e.value ? e.value[k] : T(1), own);
-    return;
-  }
-  ByUnit<T> groups(in.units, total, e.value != nullptr, worker.backward.groups);
-  groups.sort(e.unit, e.value, e.offset, steps);
-  groups.add_rows_to(out, own, rows, stride, steps);
+void accumulate_input(const Plan<T>& plan, Block<T> block, const BlockEvents<T>& events,
+                      int64_t last, Planes<T> rows, Worker<T>& worker) {
+  rows.data = rows.row(1, 0);  // an event at t meets dI(t+1)
+  for_windows<T>(std::max<int64_t>(last - 1, 0), block.count, [&](Window window) {
+    ByUnit<T> groups(plan.problem->input.units, block.count, window,
+                     worker.backward.groups);
+    groups.sort(events);
+    groups.add_rows_to(worker.grad_input.data(), plan.input_plane, plan.stages[0].own, rows);
+  });
 }
 
 // dI(t+1) of one block in the caller's [batch, steps, H].
 template <typename T>
 void write_grad_drive(const Plan<T>& plan, const StagePlan<T>& s, Block<T> block, int64_t last,
-                      const T* rows) {
+                      Planes<T> rows) {
+  constexpr int64_t L = kLanes<T>;
   T* out = static_cast<T*>(s.io->grad_drive) + block.first * plan.steps * s.units;
   for (int64_t i = 0; i < block.count; ++i)
     for (int64_t t = 0; t < plan.steps; ++t, out += s.units)
-      if (t + 1 <= last)
-        std::memcpy(out, rows + (i * (plan.steps + s.lag) + t + 1) * s.row, sizeof(T) * s.units);
-      else
-        std::memset(out, 0, sizeof(T) * s.units);
+      for (int64_t j = 0; j < s.units; j += L)
+        if (const size_t bytes = sizeof(T) * std::min(L, s.units - j); t + 1 <= last)
+          std::memcpy(out + j, rows.from(j).row(t + 1, i), bytes);
+        else
+          std::memset(out + j, 0, bytes);
 }
 
 template <typename T>
-void backward_block(const Plan<T>& plan, Block<T> block, bool fused, Worker<T>& worker) {
+void backward_block(const Plan<T>& plan, Block<T> block, const BlockEvents<T>& events, bool fused,
+                    Worker<T>& worker) {
   const Problem& p = *plan.problem;
   const auto rows_of = [&](int64_t s) {
     const StagePlan<T>& stage = plan.stages[s];
-    return worker.backward.rows[s].need((plan.steps + stage.lag) * block.count * stage.row);
+    const int64_t rows = (plan.steps + stage.lag) * block.count;
+    return Planes<T>{worker.backward.rows[s].need(planes_of<T>(rows, stage.row)),
+                     plane_size<T>(rows), block.count};
   };
   int64_t last = -1;
   if (p.readout) last = readout_backward(plan, block, rows_of(p.nb_stages - 1), worker);
   for (int64_t s = p.nb_stages - 1; s >= 0; --s) {
     const StagePlan<T>& stage = plan.stages[s];
-    T* rows = rows_of(s);
+    const Planes<T> rows = rows_of(s);
     if (stage.io->grad_counts || stage.io->grad_dense || (p.loss && p.loss->spike_rate != 0))
       last = plan.steps - 1;
     const TracePointers<T> t = traces_of(plan, s, block, fused, worker);
@@ -208,16 +203,12 @@ void backward_block(const Plan<T>& plan, Block<T> block, bool fused, Worker<T>& 
                         worker.grads[s], worker.backward);
     if (stage.io->grad_drive) write_grad_drive(plan, stage, block, last, rows);
     if (s > 0) {
-      pass_down(plan, s, block, last, rows, rows_of(s - 1));
+      pass_down(plan, s, last, rows, rows_of(s - 1));
       last -= 2;
     }
   }
-  if (!plan.input_weight || !p.grad_weights[0]) return;
-  const StagePlan<T>& stage = plan.stages[0];
-  for (int64_t i = 0; i < block.count; ++i)
-    accumulate_input(plan, block.first + i, last,
-                     worker.backward.rows[0].data() + i * (plan.steps + stage.lag) * stage.row,
-                     stage.row, worker);
+  if (plan.input_weight && p.grad_weights[0])
+    accumulate_input(plan, block, events, last, rows_of(0), worker);
 }
 
 }  // namespace snn

@@ -6,7 +6,8 @@
 
 #include "abi.hpp"
 #include "gemm_amx.hpp"
-#include "simd.hpp"
+#include "input.hpp"
+#include "planes.hpp"
 
 namespace snn {
 
@@ -28,12 +29,13 @@ struct StagePlan {
   int64_t down = 0, down_own = 0;       // O, units of the next stage or classes; O padded
   int64_t recurrent = 0;                // width of the V part: own or 0
   int64_t width = 0;                    // of a row [V | W'], = recurrent + down_own
+  int64_t stride = 0;                   // of such rows: whole cache lines
   int64_t row = 0;                      // of an adjoint row [dI | d'], = own + down_own
   int64_t lag = 1;                      // 1 if there is no recurrence
   int64_t words = 0;                    // of a bit set of spikes
   T threshold = 0, scale = 0, initial = 0;
   const T *alpha = nullptr, *beta = nullptr, *gain = nullptr, *bias = nullptr;  // [own]
-  const T* out = nullptr;               // [V | W'], [H, width]
+  const T* out = nullptr;               // [V | W'], [H, stride]
   Segment segments[2] = {};             // of an adjoint row, that the product takes
   bool extra = false;                   // backward needs the current: attached or learned
 };
@@ -56,6 +58,8 @@ struct Plan {
   int64_t batch = 0, steps = 0;
   std::vector<StagePlan<T>> stages;
   T* input_weight = nullptr;  // [I, own of stage 0], see copy_input; null before an encoder
+  bool by_plane = false;      // the layout of input_weight: in planes of `input_plane`, or rows
+  int64_t input_plane = 0;    // of the first layer's weights and of their gradient
   const T *readout_alpha = nullptr, *readout_beta = nullptr, *readout_gain = nullptr;
 
   const StagePlan<T>& last() const { return stages.back(); }
@@ -73,6 +77,7 @@ void plan_stage(const Problem& p, int64_t s, bool backward, StagePlan<T>& plan,
   plan.down_own = padded<T>(plan.down);
   plan.recurrent = io.recurrent ? plan.own : 0;
   plan.width = plan.recurrent + plan.down_own;
+  plan.stride = plan.width + (-plan.width & (64 / static_cast<int64_t>(sizeof(T)) - 1));
   plan.row = plan.own + plan.down_own;
   plan.lag = io.recurrent ? io.lag : 1;
   plan.words = (io.units + 63) / 64;
@@ -93,16 +98,17 @@ void plan_stage(const Problem& p, int64_t s, bool backward, StagePlan<T>& plan,
   const T* v = static_cast<const T*>(io.recurrent);
   const T* w = static_cast<const T*>(p.weights[s + 1]);
   const int64_t h = io.units, o = plan.down;
-  T* out = memory.out.zeros(std::max<int64_t>(h * plan.width, 1));
-  if (v) copy_padded(v, h, h, out, plan.width, 0);
-  if (o) copy_padded(w, h, o, out, plan.width, plan.recurrent);
+  T* out = memory.out.zeros(std::max<int64_t>(h * plan.stride, 1));
+  if (v) copy_padded(v, h, h, out, plan.stride, 0);
+  if (o) copy_padded(w, h, o, out, plan.stride, plan.recurrent);
   plan.out = out;
   plan.segments[0] = {0, v ? h : 0};
   plan.segments[1] = {plan.own, o};
   if (!backward) return;
-  const int64_t first = plan.segments[0].length, recurrent = plan.recurrent, width = plan.width;
+  const int64_t first = plan.segments[0].length, recurrent = plan.recurrent;
+  const int64_t stride = plan.stride;
   memory.transposed.pack(first + o, plan.own, [=](int64_t k, int64_t j) {
-    return j < h ? out[j * width + (k < first ? k : recurrent + k - first)] : T(0);
+    return j < h ? out[j * stride + (k < first ? k : recurrent + k - first)] : T(0);
   });
 }
 
@@ -119,8 +125,10 @@ Plan<T> make_plan(const Problem& p, bool backward, PlanMemory<T>& memory) {
   for (int64_t s = 0; s < p.nb_stages; ++s)
     plan_stage<T>(p, s, backward, plan.stages[s], memory.stages[s]);
   if (p.stages[0].kind == kLif) {
-    const int64_t own = plan.stages[0].own;
-    plan.input_weight = memory.input.need(p.input.units * own);
+    const bool many = p.input.kind == kDense || p.input.events_per_step >= kManyEvents;
+    plan.by_plane = many && p.input.units <= kMostVectors;
+    plan.input_plane = plane_size<T>(p.input.units);
+    plan.input_weight = memory.input.need(planes_of<T>(p.input.units, plan.stages[0].own));
   }
   if (p.readout) {
     const int64_t width = plan.last().down_own;
@@ -135,18 +143,21 @@ Plan<T> make_plan(const Problem& p, bool backward, PlanMemory<T>& memory) {
   return plan;
 }
 
-// One thread's share of the padded copy of the first layer's weights, the largest of all.
+// One thread's share of the copy of the first layer's weights, the largest of all: padded rows, or
+// planes, see Planes.
 template <typename T>
 void copy_input(const Plan<T>& plan, int64_t thread, int64_t threads) {
   if (!plan.input_weight) return;
+  constexpr int64_t L = kLanes<T>;
   const Problem& p = *plan.problem;
   const int64_t own = plan.stages[0].own, units = plan.stages[0].units;
-  const int64_t first = p.input.units * thread / threads;
-  const int64_t rows = p.input.units * (thread + 1) / threads - first;
-  T* out = plan.input_weight + first * own;
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t j = units; j < own; ++j) out[r * own + j] = 0;
-  copy_padded(static_cast<const T*>(p.weights[0]) + first * units, rows, units, out, own, 0);
+  const T* w = static_cast<const T*>(p.weights[0]);
+  for (int64_t r = p.input.units * thread / threads; r < p.input.units * (thread + 1) / threads;
+       ++r)
+    for (int64_t j = 0; j < own; j += L) {
+      T* to = plan.input_weight + (plan.by_plane ? j / L * plan.input_plane + r * L : r * own + j);
+      for (int64_t c = 0; c < L; ++c) to[c] = j + c < units ? w[r * units + j + c] : T(0);
+    }
 }
 
 }  // namespace snn

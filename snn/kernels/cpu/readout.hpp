@@ -61,19 +61,18 @@ double negative_log_likelihood(const T* logits, int64_t classes, int64_t label, 
   return static_cast<double>(weight * (std::log(sum) - likelihood));
 }
 
-// Adjoint d(t) of the drive for t < steps, written to rows + t * stride; the gradient of the trace
-// comes in as grad, [steps + 1, width]. Nothing after `last`, the last t with a gradient at t + 2,
-// is anything but zero.
+// Adjoint d(t) of the drive of sample i for t < steps, written to its row at t + lag; the gradient
+// of the trace comes in as grad, [steps + 1, width].
 //   do(t) = grad(t) + beta do(t+1),  df(t) = alpha df(t+1) + g do(t+1),  d(t) = df(t+1)
 template <typename T>
-void readout_adjoint(const Plan<T>& plan, const T* grad, T* rows, int64_t stride) {
+void readout_adjoint(const Plan<T>& plan, const T* grad, Planes<T> rows, int64_t lag, int64_t i) {
   const int64_t width = plan.last().down_own;
   for (int64_t j = 0; j < width; j += kLanes<T>) {
     const Vec<T> alpha = load<T>(plan.readout_alpha + j), beta = load<T>(plan.readout_beta + j);
     const Vec<T> gain = load<T>(plan.readout_gain + j);
     Vec<T> f{}, o = load<T>(grad + plan.steps * width + j);
     for (int64_t t = plan.steps - 1; t >= 0; --t) {
-      store<T>(rows + t * stride + j, f);
+      store<T>(rows.from(j).row(t + lag, i), f);
       f = alpha * f + gain * o;
       o = load<T>(grad + t * width + j) + beta * o;
     }

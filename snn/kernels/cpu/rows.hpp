@@ -59,11 +59,17 @@ void add_rows(T* acc, const T* rows, int64_t stride, const int32_t* index, const
   }
 }
 
-// target[0..width) += weight * row[0..width)
+// target[0..width) += row[0..width)
 template <typename T>
-SNN_INLINE void add_row(T* target, const T* row, T weight, int64_t width) {
+SNN_INLINE void add_row(T* target, const T* row, int64_t width) {
   for (int64_t j = 0; j < width; j += kLanes<T>)
-    store<T>(target + j, load<T>(target + j) + weight * load<T>(row + j));
+    store<T>(target + j, load<T>(target + j) + load<T>(row + j));
+}
+
+// target[0..width) = row[0..width)
+template <typename T>
+SNN_INLINE void copy_row(T* target, const T* row, int64_t width) {
+  for (int64_t j = 0; j < width; j += kLanes<T>) store<T>(target + j, load<T>(row + j));
 }
 
 // Positions of the bits that are set in words[0..n), ascending; returns how many. May write up to
