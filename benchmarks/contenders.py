@@ -25,9 +25,9 @@ RATE = 1e-6
 
 def _train(parameters, loss: Callable[[], Tensor]) -> Step:
     parameters = list(parameters)
-    on_gpu = {"fused": True, "capturable": True} if parameters[0].is_cuda else {}
+    on_gpu = {"capturable": True} if parameters[0].is_cuda else {}
     # small: the firing rate shall not drift
-    optimizer = torch.optim.Adam(parameters, lr=1e-5, **on_gpu)
+    optimizer = torch.optim.Adam(parameters, lr=1e-5, fused=True, **on_gpu)
 
     def step() -> Tensor:
         optimizer.zero_grad()

@@ -51,7 +51,8 @@ class Call:
         """Address of a tensor's data, made contiguous; the call keeps it alive."""
         if tensor is None:
             return None
-        tensor = tensor.detach().contiguous()
+        if not tensor.is_contiguous():
+            tensor = tensor.detach().contiguous()
         self._alive.append(tensor)
         return tensor.data_ptr()
 
@@ -70,7 +71,7 @@ class Call:
         target.kind = 0 if args.x.dtype == torch.int16 else 1
         target.indptr, target.events = self.pointer(args.indptr), self.pointer(args.x)
         target.index = self.pointer(args.index)
-        target.events_per_step = int(args.indptr[-1] - args.indptr[0]) / max(nb_rows, 1)
+        target.events_per_step = args.indptr[-1].item() / max(nb_rows, 1)
 
     def _set_stage(self, target: ctypes.Structure, stage: Stage) -> None:
         code, numbers = stage.code, stage.numbers

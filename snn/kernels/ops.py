@@ -162,7 +162,7 @@ def training_step(
         raise ValueError("the fused step has no label smoothing with class weights")
     args = arguments(x, layers, readout, encoder)
     batch, classes = x.shape[0] if isinstance(x, Tensor) else len(x), readout.weight.shape[1]
-    if labels.shape != (batch,) or not 0 <= labels.min() <= labels.max() < classes:
+    if labels.shape != (batch,) or not _all_below(labels, classes):
         raise IndexError(f"labels must be {batch} classes in 0..{classes - 1}")
     if args.x.requires_grad:
         raise ValueError("a fused training step has no gradient of its input; take network()")
@@ -178,3 +178,11 @@ def training_step(
         args, labels.to(torch.int64), weight, spike_rate, label_smoothing, *args.parameters
     )
     return StepOutput(loss, nll, penalty, logits, counts)
+
+
+def _all_below(labels: Tensor, classes: int) -> bool:
+    """Whether all labels are classes."""
+    if not labels.numel():
+        return True
+    low, high = (int(label) for label in labels.aminmax())
+    return low >= 0 and high < classes

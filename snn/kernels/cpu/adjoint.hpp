@@ -88,32 +88,32 @@ struct StepBack {
 //   dU(t) = beta D(t) + slope (incoming + counts [- dU(t+1) (beta U + g I) or threshold])
 //   dI(t) = alpha dI(t+1) + g D(t)
 template <typename T, bool Extra>
-SNN_INLINE void lif_adjoint(const StagePlan<T>& s, const StepBack<T>& k, T* d_alpha, T* d_beta,
+SNN_INLINE void lif_adjoint(const StagePlan<T>& s, const StepBack<T> k, T* d_alpha, T* d_beta,
                             T* d_gain) {
   const Vec<T> threshold = broadcast<T>(s.threshold), one = broadcast<T>(T(1));
   const Vec<T> kept = broadcast<T>(s.io->reset_zero ? T(0) : T(1));
+  const T *const alpha = s.alpha, *const beta = s.beta, *const gain = s.gain;
+  const int64_t own = s.own;
   T* row = k.row;
-  for (int64_t j = 0; j < s.own; j += kLanes<T>, row += k.plane) {
-    const Vec<T> beta = load<T>(s.beta + j), gain = load<T>(s.gain + j);
-    const Vec<T> d = load<T>(k.carry + j);
+  for (int64_t j = 0; j < own; j += kLanes<T>, row += k.plane) {
+    const Vec<T> b = load<T>(beta + j), g = load<T>(gain + j), d = load<T>(k.carry + j);
     Vec<T> spike = load<T>(k.incoming + j) + load<T>(k.counts + j);
     if constexpr (Extra) {
       const Vec<T> u = load<T>(k.potential + j), i = load<T>(k.current + j);
       if (s.io->attached) {
         const Vec<T> du = load<T>(k.d_potential + j);
-        spike -= du * (s.io->reset_zero ? beta * u + gain * i : threshold);
+        spike -= du * (s.io->reset_zero ? b * u + g * i : threshold);
       }
       store<T>(d_alpha + j, load<T>(d_alpha + j) + load<T>(row + k.step) * i);
       store<T>(d_beta + j, load<T>(d_beta + j) + d * u);
       store<T>(d_gain + j, load<T>(d_gain + j) + d * i);
     }
-    const Vec<T> du = beta * d + load<T>(k.slope + j) * spike;
+    const Vec<T> du = b * d + load<T>(k.slope + j) * spike;
     if constexpr (Extra) store<T>(k.d_potential + j, du);
     if (!k.potential_before) continue;
-    const Vec<T> before =
-        du * (load<T>(k.potential_before + j) > threshold ? kept : one);
+    const Vec<T> before = du * (load<T>(k.potential_before + j) > threshold ? kept : one);
     store<T>(k.carry + j, before);
-    store<T>(row - k.step, load<T>(s.alpha + j) * load<T>(row) + gain * before);
+    store<T>(row - k.step, load<T>(alpha + j) * load<T>(row) + g * before);
   }
 }
 

@@ -23,6 +23,7 @@ void encoder_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
   T* x = scratch.current.zeros(s.own);
   T* now = scratch.rows.need(std::max<int64_t>(s.width, 1));
   T* last = scratch.spare.need(s.own);
+  T* counts = scratch.counts.zeros(s.own);
   int32_t* index = scratch.index.need(s.units + kSpareIndices);
   T* value = scratch.value.need(s.units);
   std::memset(trace.potential, 0, sizeof(T) * s.own);
@@ -33,26 +34,28 @@ void encoder_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
     const T* before = e - trace.stride;
     T* next = t + 1 < plan.steps ? trace.potential + (t + 1) * trace.stride : last;
     uint64_t* spikes = trace.spikes + t * s.words;
-    for (int64_t w = 0; w < s.words; ++w) {
-      spikes[w] = 0;
-      for (int64_t j = 64 * w; j < std::min(s.own, 64 * w + 64); j += L)
-        spikes[w] |= above(load<T>(e + j), threshold) << (j % 64);
-      spikes[w] &= units_of_word(s, w);
-    }
     tile_channels<T>(plan.problem->input, s, b, t, plan.steps, x);
-    for (int64_t j = 0; j < s.own; j += L) {
-      const Vec<T> beta = load<T>(s.beta + j);
-      const Vec<T> current = load<T>(s.gain + j) * (load<T>(x + j) + load<T>(s.bias + j));
-      Vec<T> keep = one;
-      if (t > 0) keep = load<T>(before + j) > threshold ? Vec<T>{} : one;
-      store<T>(next + j, (beta * load<T>(e + j) + (T(1) - beta) * current) * keep);
+    for (int64_t w = 0; w < s.words; ++w) {
+      uint64_t bits = 0;
+      for (int64_t j = 64 * w; j < std::min(s.own, 64 * w + 64); j += L) {
+        const Vec<T> beta = load<T>(s.beta + j), potential = load<T>(e + j);
+        const Vec<T> current = load<T>(s.gain + j) * (load<T>(x + j) + load<T>(s.bias + j));
+        Vec<T> keep = one;
+        if (t > 0) keep = load<T>(before + j) > threshold ? Vec<T>{} : one;
+        store<T>(next + j, (beta * potential + (T(1) - beta) * current) * keep);
+        bits |= above(potential, threshold) << (j % 64);
+        const Vec<T> spike = potential > threshold ? one : Vec<T>{};
+        store<T>(counts + j, load<T>(counts + j) + spike);
+      }
+      spikes[w] = bits & units_of_word(s, w);
     }
     const int64_t fired = set_bits(spikes, s.words, index);
-    count_spikes<T>(s, b, t, plan.steps, index, fired);
+    write_spikes<T>(s, b, t, plan.steps, index, fired);
     const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
     add_rows<T, true>(now, s.out, s.stride, sent.index, sent.value, sent.count, s.width);
     copy_row<T>(down + t * s.down_own, now, s.down_own);
   }
+  write_counts<T>(s, b, counts);
 }
 
 // One sample's step back from t: `carry` is dE(t+1)(1 - Z(t-1)) when called and the same of t - 1

@@ -12,32 +12,39 @@
 
 namespace snn {
 
-// One row of a matrix in planes, summed over the workers in their order, into a row of a plain one.
+// Rows first .. end of a matrix in planes, summed over the workers in their order, into those of a
+// plain one.
 template <typename T, typename Source>
-void sum_row(const std::vector<Worker<T>*>& workers, Source source, int64_t plane, int64_t row,
-             int64_t columns, void* target) {
+void sum_rows(const std::vector<Worker<T>*>& workers, Source source, int64_t plane, int64_t first,
+              int64_t end, int64_t columns, void* target) {
   if (!target) return;
   constexpr int64_t L = kLanes<T>;
-  T* out = static_cast<T*>(target) + row * columns;
+  T* out = static_cast<T*>(target);
   for (int64_t j = 0; j < columns; j += L) {
-    Vec<T> sum{};
-    for (Worker<T>* worker : workers) sum += load<T>(source(*worker) + j / L * plane + row * L);
-    std::memcpy(out + j, &sum, sizeof(T) * std::min(L, columns - j));
+    const size_t bytes = sizeof(T) * std::min(L, columns - j);
+    for (int64_t r = first; r < end; ++r) {
+      Vec<T> sum{};
+      for (Worker<T>* worker : workers) sum += load<T>(source(*worker) + j / L * plane + r * L);
+      std::memcpy(out + r * columns + j, &sum, bytes);
+    }
   }
 }
 
 // This thread's share of all sums.
 template <typename T>
 void sum_gradients(const Plan<T>& plan, const std::vector<Worker<T>*>& workers, int64_t thread) {
+  constexpr int64_t kRows = 16;  // at once: some cache lines of a plane, and of the result
   const Problem& p = *plan.problem;
   const int64_t threads = static_cast<int64_t>(workers.size());
   const auto share = [&](int64_t rows, auto&& body) {
-    for (int64_t r = rows * thread / threads; r < rows * (thread + 1) / threads; ++r) body(r);
+    const int64_t end = rows * (thread + 1) / threads;
+    for (int64_t r = rows * thread / threads; r < end; r += kRows)
+      body(r, std::min(r + kRows, end));
   };
   if (plan.input_weight)
-    share(p.input.units, [&](int64_t r) {
-      sum_row<T>(
-          workers, [](Worker<T>& w) { return w.grad_input.data(); }, plan.input_plane, r,
+    share(p.input.units, [&](int64_t first, int64_t end) {
+      sum_rows<T>(
+          workers, [](Worker<T>& w) { return w.grad_input.data(); }, plan.input_plane, first, end,
           plan.stages[0].units, p.grad_weights[0]);
     });
   for (int64_t s = 0; s < p.nb_stages; ++s) {
@@ -45,18 +52,19 @@ void sum_gradients(const Plan<T>& plan, const std::vector<Worker<T>*>& workers, 
     const int64_t plane = plane_size<T>(stage.units);
     const auto out = [s](Worker<T>& w) { return w.grads[s].out.data(); };
     const auto down = [&](Worker<T>& w) { return out(w) + stage.recurrent / kLanes<T> * plane; };
-    share(stage.units, [&](int64_t r) {
+    share(stage.units, [&](int64_t first, int64_t end) {
       if (stage.recurrent)
-        sum_row<T>(workers, out, plane, r, stage.units, stage.io->grad_recurrent);
-      if (stage.down) sum_row<T>(workers, down, plane, r, stage.down, p.grad_weights[s + 1]);
+        sum_rows<T>(workers, out, plane, first, end, stage.units, stage.io->grad_recurrent);
+      if (stage.down)
+        sum_rows<T>(workers, down, plane, first, end, stage.down, p.grad_weights[s + 1]);
     });
     if (thread != 0) continue;
     void* constants[] = {stage.io->grad_alpha, stage.io->grad_beta, stage.io->grad_gain,
                          stage.io->grad_bias};
     for (int64_t k = 0; k < 4; ++k)
-      sum_row<T>(
+      sum_rows<T>(
           workers, [&](Worker<T>& w) { return w.grads[s].constants.data() + k * stage.own; },
-          kLanes<T>, 0, stage.units, constants[k]);
+          kLanes<T>, 0, 1, stage.units, constants[k]);
   }
 }
 

@@ -12,12 +12,13 @@ namespace snn {
 // What the rows of a block may take of the first-level cache, a plane of them.
 constexpr int64_t kCacheBytes = 32 * 1024;
 
-// Planes that are summed at once and share the cost of finding an event's row.
+// Planes that are summed at once and share the cost of finding an event's row; they have to fit the
+// cache together.
 constexpr int kSharedPlanes = 2;
 
 template <typename T>
 struct GroupScratch {
-  Buffer<int32_t> unit, start, bits, mask;
+  Buffer<int32_t> unit, start, bits, mask, row;
   Buffer<Packed> at;
   Buffer<T> value;
   Buffer<uint64_t> turned;
@@ -104,6 +105,7 @@ class ByUnit {
     T* const value = mask ? scratch_.value.need(total + 1) : nullptr;
     int32_t* const start = scratch_.start.need(units_ + 2);
     uint64_t* const turned = scratch_.turned.need(64 * pieces);
+    int32_t* const row_of = scratch_.row.need(rows + kSpareIndices);
     int32_t n = 0;
     start[0] = 0;
     for (int64_t w = 0; w < words; ++w) {
@@ -115,14 +117,17 @@ class ByUnit {
         for (int64_t u = 0; u < 64; ++u) turned[u * pieces + p] = block[u];
       }
       for (int64_t u = 64 * w; u < std::min(64 * w + 64, units_); ++u) {
-        const uint64_t* const own = turned + (u - 64 * w) * pieces;
-        for (int64_t p = 0; p < pieces; ++p)
-          for (uint64_t left = own[p]; left != 0; left &= left - 1) {
-            const int64_t row = 64 * p + __builtin_ctzll(left);
-            at[n] = static_cast<Packed>(row * kStride);
-            if (value) value[n] = mask[mask_of[row] + u];
-            n += !value || value[n] != 0;
+        const int64_t found = set_bits(turned + (u - 64 * w) * pieces, pieces, row_of);
+        if (mask) {
+          for (int64_t k = 0; k < found; ++k) {
+            at[n] = static_cast<Packed>(row_of[k] * kStride);
+            value[n] = mask[mask_of[row_of[k]] + u];
+            n += value[n] != 0;
           }
+        } else {
+          for (int64_t k = 0; k < found; ++k) at[n + k] = static_cast<Packed>(row_of[k] * kStride);
+          n += static_cast<int32_t>(found);
+        }
         start[u + 1] = n;
       }
     }

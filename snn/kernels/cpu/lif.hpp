@@ -18,7 +18,7 @@ struct SampleTrace {
 
 template <typename T>
 struct ForwardScratch {
-  Buffer<T> current, rows, value, spare;
+  Buffer<T> current, rows, value, spare, counts;
   Buffer<int32_t> index;
   Buffer<T> input;     // [count, steps, own]: the drive of the first stage, see drive_by_plane
   Buffer<T> drive[2];  // [steps, own]: from stage to stage
@@ -59,45 +59,64 @@ SNN_INLINE uint64_t units_of_word(const StagePlan<T>& s, int64_t w) {
   return units < 64 ? (uint64_t(1) << units) - 1 : ~uint64_t(0);
 }
 
+// The spikes of step t in the caller's [batch, steps, H], if wanted.
 template <typename T>
-SNN_INLINE void count_spikes(const StagePlan<T>& s, int64_t b, int64_t t, int64_t steps,
+SNN_INLINE void write_spikes(const StagePlan<T>& s, int64_t b, int64_t t, int64_t steps,
                              const int32_t* fired, int64_t count) {
-  if (T* counts = static_cast<T*>(s.io->counts)) {
-    counts += b * s.units;
-    for (int64_t k = 0; k < count; ++k) counts[fired[k]] += 1;
-  }
-  if (T* dense = static_cast<T*>(s.io->dense_spikes)) {
-    dense += (b * steps + t) * s.units;
-    std::memset(dense, 0, sizeof(T) * s.units);
-    for (int64_t k = 0; k < count; ++k) dense[fired[k]] = 1;
-  }
+  T* dense = static_cast<T*>(s.io->dense_spikes);
+  if (!dense) return;
+  dense += (b * steps + t) * s.units;
+  std::memset(dense, 0, sizeof(T) * s.units);
+  for (int64_t k = 0; k < count; ++k) dense[fired[k]] = 1;
 }
 
-// A step of the neurons, from the spikes of `u` to the next potentials: which fire, as a bit set,
-//   U(t+1) = (beta U + g I)(1 - S)  or  beta U + g I - threshold S,
-// and I(t+1) = alpha I + arriving + drive, where these are not null. `kept` receives I.
+// A sample's spike counts in the caller's [batch, H], if wanted.
 template <typename T>
-SNN_INLINE void lif_step(const StagePlan<T>& s, const T* u, T* next, T* current, const T* arriving,
-                         const T* drive, T* kept, uint64_t* spikes) {
+SNN_INLINE void write_counts(const StagePlan<T>& s, int64_t b, const T* counts) {
+  if (T* out = static_cast<T*>(s.io->counts))
+    std::memcpy(out + b * s.units, counts, sizeof(T) * s.units);
+}
+
+// Where a step of the neurons reads and writes, [own] each. What may be null is not there, or not
+// wanted.
+template <typename T>
+struct StepForward {
+  const T* potential;  // U(t)
+  T* next;             // U(t+1)
+  T* current;          // I(t), then alpha I(t) + arriving + drive
+  const T* arriving;   // or null
+  const T* drive;      // or null
+  T* kept;             // I(t), or null
+  T* counts;           // of spikes, to which those of this step are added
+  uint64_t* spikes;    // bit set
+};
+
+//   U(t+1) = (beta U + g I)(1 - S)  or  beta U + g I - threshold S
+template <typename T>
+SNN_INLINE void lif_step(const StagePlan<T>& s, const StepForward<T> k) {
   constexpr int64_t L = kLanes<T>;
+  const T *const alpha = s.alpha, *const beta = s.beta, *const gain = s.gain;
   const T zero_reset = s.io->reset_zero ? T(1) : T(0);
   const T subtracted = s.io->reset_zero ? T(0) : s.threshold;
   const Vec<T> threshold = broadcast<T>(s.threshold), one = broadcast<T>(T(1));
-  for (int64_t w = 0; w < s.words; ++w) {
+  const int64_t own = s.own, words = s.words;
+  for (int64_t w = 0; w < words; ++w) {
+    const int64_t end = std::min(own, 64 * w + 64);
     uint64_t bits = 0;
-    for (int64_t j = 64 * w; j < std::min(s.own, 64 * w + 64); j += L) {
-      const Vec<T> x = load<T>(u + j), i = load<T>(current + j);
+    for (int64_t j = 64 * w; j < end; j += L) {
+      const Vec<T> x = load<T>(k.potential + j), i = load<T>(k.current + j);
       bits |= above(x, threshold) << (j % 64);
       const Vec<T> spike = x > threshold ? one : Vec<T>{};
-      const Vec<T> leaked = load<T>(s.beta + j) * x + load<T>(s.gain + j) * i;
-      store<T>(next + j, leaked * (T(1) - zero_reset * spike) - subtracted * spike);
-      Vec<T> sum = load<T>(s.alpha + j) * i;
-      if (arriving) sum += load<T>(arriving + j);
-      if (drive) sum += load<T>(drive + j);
-      store<T>(current + j, sum);
-      if (kept) store<T>(kept + j, i);
+      const Vec<T> leaked = load<T>(beta + j) * x + load<T>(gain + j) * i;
+      store<T>(k.next + j, leaked * (T(1) - zero_reset * spike) - subtracted * spike);
+      Vec<T> sum = load<T>(alpha + j) * i;
+      if (k.arriving) sum += load<T>(k.arriving + j);
+      if (k.drive) sum += load<T>(k.drive + j);
+      store<T>(k.current + j, sum);
+      if (k.kept) store<T>(k.kept + j, i);
+      store<T>(k.counts + j, load<T>(k.counts + j) + spike);
     }
-    spikes[w] = bits & units_of_word(s, w);
+    k.spikes[w] = bits & units_of_word(s, w);
   }
 }
 
@@ -112,19 +131,25 @@ void lif_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, SampleTr
   T* last = scratch.spare.need(s.own);
   int32_t* index = scratch.index.need(s.units + kSpareIndices);
   T* value = scratch.value.need(s.units);
+  T* counts = scratch.counts.zeros(s.own);
   int64_t total = 0;
   for (int64_t j = 0; j < s.own; ++j) trace.potential[j] = j < s.units ? s.initial : T(0);
 
   for (int64_t t = 0; t < plan.steps; ++t) {
     uint64_t* spikes = trace.spikes + t * s.words;
-    lif_step<T>(s, trace.potential + t * trace.stride,
-                t + 1 < plan.steps ? trace.potential + (t + 1) * trace.stride : last, current,
-                s.recurrent && s.lag == 2 ? now : nullptr, drive ? drive + t * s.own : nullptr,
-                trace.current ? trace.current + t * trace.stride : nullptr, spikes);
+    const T* potential = trace.potential + t * trace.stride;
+    lif_step<T>(s, {potential, t + 1 < plan.steps ? trace.potential + (t + 1) * trace.stride : last,
+                    current, s.recurrent && s.lag == 2 ? now : nullptr,
+                    drive ? drive + t * s.own : nullptr,
+                    trace.current ? trace.current + t * trace.stride : nullptr, counts, spikes});
+
+    if (!drive)  // what arrives at the end of this step comes from far away
+      for (int64_t k = events.offset[t]; k < events.offset[t + 1]; ++k)
+        prefetch_row<T>(plan.input_weight + events.unit[k] * s.own, s.own);
 
     // S(t) [V | W'], one gather for both
     const int64_t fired = set_bits(spikes, s.words, index);
-    count_spikes<T>(s, b, t, plan.steps, index, fired);
+    write_spikes<T>(s, b, t, plan.steps, index, fired);
     total += fired;
     const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
     add_rows<T, true>(now, s.out, s.stride, sent.index, sent.value, sent.count, s.width);
@@ -136,6 +161,7 @@ void lif_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, SampleTr
     add_rows<T>(current, plan.input_weight, s.own, events.unit + first,
                 events.value ? events.value + first : nullptr, count, s.own);
   }
+  write_counts<T>(s, b, counts);
   if (plan.problem->loss) plan.problem->loss->spikes[b] += static_cast<double>(total);
 }
 

@@ -83,8 +83,6 @@ void forward_block(const Plan<T>& plan, Block<T> block, const BlockEvents<T>& ev
       const SampleTrace<T> trace{t.potential + i * stage.own,
                                  t.current ? t.current + i * stage.own : nullptr,
                                  block.count * stage.own, t.spikes + i * plan.steps * stage.words};
-      if (T* counts = static_cast<T*>(stage.io->counts))
-        std::memset(counts + b * stage.units, 0, sizeof(T) * stage.units);
       T* down = scratch.drive[s % 2].need(std::max<int64_t>(plan.steps * stage.down_own, 1));
       if (stage.io->kind == kEncoder)
         encoder_forward<T>(plan, stage, b, trace, down, scratch);

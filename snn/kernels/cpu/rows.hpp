@@ -72,9 +72,29 @@ SNN_INLINE void copy_row(T* target, const T* row, int64_t width) {
   for (int64_t j = 0; j < width; j += kLanes<T>) store<T>(target + j, load<T>(row + j));
 }
 
+// Asks for a row before it is needed, as long as one is being added up elsewhere.
+template <typename T>
+SNN_INLINE void prefetch_row(const T* row, int64_t width) {
+  for (int64_t j = 0; j < width; j += 64 / static_cast<int64_t>(sizeof(T)))
+    __builtin_prefetch(row + j);
+}
+
 // Positions of the bits that are set in words[0..n), ascending; returns how many. May write up to
 // kSpareIndices values past the last one.
 constexpr int64_t kSpareIndices = 16;
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// The bits that are set in each byte, ascending.
+struct BitsOfBytes {
+  uint8_t positions[256][8] = {};
+  constexpr BitsOfBytes() {
+    for (int byte = 0; byte < 256; ++byte)
+      for (int bit = 0, n = 0; bit < 8; ++bit)
+        if (byte >> bit & 1) positions[byte][n++] = static_cast<uint8_t>(bit);
+  }
+};
+inline constexpr BitsOfBytes kBitsOfBytes;
+#endif
 
 SNN_INLINE int64_t set_bits(const uint64_t* words, int64_t n, int32_t* out) {
   int64_t count = 0;
@@ -88,6 +108,17 @@ SNN_INLINE int64_t set_bits(const uint64_t* words, int64_t n, int32_t* out) {
       _mm512_storeu_si512(out + count, _mm512_maskz_compress_epi32(mask, position));
       count += __builtin_popcount(mask);
       position = _mm512_add_epi32(position, _mm512_set1_epi32(16));
+    }
+#elif defined(__AVX2__)
+    __m256i first = _mm256_set1_epi32(static_cast<int32_t>(64 * w));
+    for (uint64_t bits = words[w]; bits != 0; bits >>= 8) {  // no branch on how many there are
+      const auto* found = kBitsOfBytes.positions[bits & 0xFF];
+      const __m256i position = _mm256_cvtepu8_epi32(
+          _mm_loadl_epi64(reinterpret_cast<const __m128i*>(found)));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + count),
+                          _mm256_add_epi32(position, first));
+      count += __builtin_popcountll(bits & 0xFF);
+      first = _mm256_add_epi32(first, _mm256_set1_epi32(8));
     }
 #else
     for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1)
