@@ -57,6 +57,16 @@ CASES = {
     "more neurons than a word has bits": {"batch": 19, "sizes": (130,), "inputs": 200},
     "512 neurons": {"batch": 3, "sizes": (512,), "steps": 8, "weight_scale": 3.0},
     "one neuron, one class": {"sizes": (1,), "classes": 1},
+    "many events": {"inputs": 100, "sizes": (61, 9), "learn": "neuron", "dropout": "step"},
+    "more steps than are summed at once": {"batch": 3, "steps": 700, "inputs": 60},
+    "the same with dropout": {"batch": 3, "steps": 700, "inputs": 60, "dropout": "sample"},
+    "more inputs than are packed": {
+        "batch": 2,
+        "steps": 3,
+        "inputs": 20000,
+        "density": 0.01,
+        "dense_input": True,
+    },
 }
 
 
