@@ -1,5 +1,6 @@
 """Fashion-MNIST images, 28 x 28 pixels of clothes, as spikes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -141,21 +142,22 @@ class FashionMNIST(SpikeDataModule):
             raise DataError(
                 f"{label_file}: {len(labels)} labels, but {image_file} has {len(images)} images"
             )
+        stores = list(self._stores(images))
+        del images  # before the events are copied together
+        return Encoded(EventStore.concatenate(stores), {"labels": labels})
+
+    def _stores(self, images: np.ndarray) -> Iterator[EventStore]:
+        """The events of a chunk of images after the other."""
         dense_steps = self.nb_steps if isinstance(self.encoder, Rate) else 1
         chunk = max(1, _CHUNK_BYTES // (8 * self.nb_units * dense_steps))
-        stores = []
         for first in range(0, len(images), chunk):
             pixels = images[first : first + chunk]
-            events = self.encoder(pixels / 255.0, self.nb_steps, first)
-            stores.append(
-                EventStore.from_events(
-                    *events,
-                    nb_samples=len(pixels),
-                    nb_steps=self.nb_steps,
-                    nb_units=self.nb_units,
-                )
+            yield EventStore.from_events(
+                *self.encoder(pixels / 255.0, self.nb_steps, first),
+                nb_samples=len(pixels),
+                nb_steps=self.nb_steps,
+                nb_units=self.nb_units,
             )
-        return Encoded(EventStore.concatenate(stores), {"labels": labels})
 
 
 def _read_images(path: Path) -> np.ndarray:
