@@ -12,8 +12,7 @@ namespace snn {
 // What the rows of a block may take of the first-level cache, a plane of them.
 constexpr int64_t kCacheBytes = 32 * 1024;
 
-// Planes that are summed at once and share the cost of finding an event's row; they have to fit the
-// cache together.
+// Planes that are summed at once and share the cost of finding an event's row.
 constexpr int kSharedPlanes = 2;
 
 template <typename T>

@@ -44,14 +44,15 @@ constexpr int64_t planes_of(int64_t n, int64_t width) {
 using Packed = uint16_t;
 constexpr int64_t kStride = SNN_VECTOR_BYTES / 8;
 constexpr int64_t kMostVectors = 65535 / kStride + 1;
+constexpr bool kLittleEndian = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
 
 template <typename T>
 SNN_INLINE Vec<T> packed_vector(const T* plane, uint64_t k) {
   return load<T>(plane + k * (8 / sizeof(T)));
 }
 
-// sum[c] += the vectors at[0 .. count), with factors value[k] or 1, of NV planes; the sums of a
-// plane are as many as hide the latency of an addition, and added up in the end.
+// sum[v] = the vectors at[0 .. count) of plane v, added up, with factors value[k] or 1. Each plane has
+// as many partial sums as hide the latency of an addition.
 template <typename T, int NV, bool Weighted>
 SNN_INLINE void sum_packed(const T* planes, int64_t plane, const Packed* at, const T* value,
                            int64_t count, Vec<T> (&sum)[NV]) {
@@ -65,10 +66,11 @@ SNN_INLINE void sum_packed(const T* planes, int64_t plane, const Packed* at, con
   };
   int64_t k = 0;
   for (; k + 4 <= count; k += 4) {
-    uint64_t four;  // in the order of the bytes in memory, either way
+    uint64_t four;
     std::memcpy(&four, at + k, sizeof four);
-    for (int c = 0; c < 4; ++c, four >>= 16)
-      add(four & 0xFFFF, Weighted ? value[k + c] : T(1), c % kSums);
+    for (int c = 0; c < 4; ++c)
+      add(four >> (kLittleEndian ? 16 * c : 48 - 16 * c) & 0xFFFF, Weighted ? value[k + c] : T(1),
+          c % kSums);
   }
   for (; k < count; ++k) add(at[k], Weighted ? value[k] : T(1), 0);
   for (int v = 0; v < NV; ++v) {
