@@ -97,7 +97,7 @@ class EventDropout(Augmentation):
     """Leaves out each event with probability ``p``."""
 
     name = "event_dropout"
-    p: Probability = 0.2
+    p: Probability = 0.1
 
     def __post_init__(self) -> None:
         self._require(0 <= self.p < 1, "p", self.p, "at least 0 and below 1")
