@@ -181,8 +181,6 @@ def training_step(
 
 
 def _all_below(labels: Tensor, classes: int) -> bool:
-    """Whether all labels are classes."""
-    if not labels.numel():
-        return True
+    """Whether all labels are classes; there has to be one."""
     low, high = (int(label) for label in labels.aminmax())
     return low >= 0 and high < classes

@@ -3,8 +3,9 @@
 // An adjoint row holds, side by side, the adjoint dI of the stage's synaptic current and the
 // adjoint d' of the drive of its targets. A spike at t reaches its own layer's current `lag` steps
 // later and its targets one step later, so row tau = t + lag holds dI(tau) and d'(t): exactly what
-// meets the weights [V | W'] of that spike. The rows of a block are kept in planes. Because of the lag, lag + 1 steps of dI are known
-// before the first of them is needed, and share one product with the transposed weights.
+// meets the weights [V | W'] of that spike. The rows of a block are kept in planes. Because of the
+// lag, lag + 1 steps of dI are known before the first of them is needed, and share one product with
+// the transposed weights.
 #pragma once
 
 #include "encoder.hpp"
