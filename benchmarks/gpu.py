@@ -6,7 +6,7 @@
     python -m benchmarks.gpu --epoch                # Fashion-MNIST through train.py
 
 A training step is forward pass, loss, backward pass and Adam. Contenders take turns, several steps
-each between two synchronisations with the device. Norse, SpikingJelly and CuPy take part where
+each between two synchronisations with the device. Norse, snnTorch and SpikingJelly take part where
 they are installed, as in ``benchmarks.training_step``. On a machine without a GPU only ``--smoke``
 runs: tiny sizes, to see that the script works.
 """

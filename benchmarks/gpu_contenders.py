@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks import contenders
 from benchmarks.contenders import RATE, Step
 from benchmarks.workloads import Problem, Workload
+from snn.fused import fused_step
 from snn.losses import ClassificationLoss, SpikeRegularizer
 from snn.network import SpikingNetwork
 
@@ -41,6 +42,21 @@ class DeviceProblem(Problem):
 def gpu(problem: Problem) -> Step:
     """Our kernels."""
     return contenders._backend(problem, "gpu", fused=False)
+
+
+def gpu_fused(problem: Problem) -> Step:
+    """Our kernels as ``train.py`` runs them: loss and gradients replayed, the optimizer not."""
+    network = problem.network("gpu")
+    nll, regularizer = ClassificationLoss(), SpikeRegularizer(RATE)
+
+    def loss() -> Tensor:
+        step = fused_step(network, problem.x, problem.labels, nll, regularizer)
+        if step is not None:
+            return step.loss
+        output = network(problem.x)
+        return nll(output.logits, problem.labels) + regularizer(output.spike_counts)
+
+    return contenders._train(network.parameters(), loss)
 
 
 def einsum_compiled(problem: Problem) -> Step:
@@ -76,37 +92,14 @@ def captured(contender: Callable[[Problem], Step]) -> Callable[[Problem], Step]:
         with torch.cuda.graph(graph):
             loss = step()
 
-        def replay() -> Tensor:
+        def replay(captured_from: Step = step) -> Tensor:
+            # its parameters and inputs must not be freed: the graph works on their memory
             graph.replay()
             return loss
 
         return replay
 
     make.__doc__ = f"{contender.__doc__} The whole step from a CUDA graph."
-    return make
-
-
-def spikingjelly(backend: str) -> Callable[[Problem], Step]:
-    """SpikingJelly's recurrent container with one of its neurons' backends."""
-
-    def make(problem: Problem) -> Step:
-        from spikingjelly.activation_based import functional, neuron
-        from spikingjelly.activation_based.layer import LinearRecurrentContainer
-
-        w = problem.workload
-        linear = nn.Linear(w.inputs, w.hidden, bias=False)
-        lif = neuron.LIFNode(tau=2.0, detach_reset=True)
-        if backend not in lif.supported_backends:
-            raise ImportError(f"no backend {backend} for single steps")
-        lif.backend = backend
-        recurrent = LinearRecurrentContainer(lif, w.hidden, w.hidden, bias=False, step_mode="m")
-
-        def layer(x: Tensor) -> Tensor:
-            functional.reset_net(recurrent)
-            return recurrent(linear(x))
-
-        return contenders._peer(problem, layer, [linear, recurrent])
-
     return make
 
 
@@ -118,10 +111,10 @@ CONTENDERS: dict[str, Callable[[Problem], Step]] = {
     "einsum_graph": captured(contenders.einsum),
     "einsum_compiled": einsum_compiled,
     "norse": contenders.norse,
-    "spikingjelly_torch": spikingjelly("torch"),
-    "spikingjelly_cupy": spikingjelly("cupy"),
-    "spikingjelly_triton": spikingjelly("triton"),
+    "snntorch": contenders.snntorch,
+    "spikingjelly": contenders.spikingjelly,
     "torch_rnn": contenders.torch_rnn,
     "gpu": gpu,
+    "gpu_fused": gpu_fused,
     "gpu_graph": captured(gpu),
 }

@@ -1,6 +1,10 @@
-"""Loss and gradients of a training step in one pass, where the kernels have one."""
+"""Loss and gradients of a training step in one, where a backend has that."""
 
 from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Hashable
 
 import torch
 from torch import Tensor
@@ -19,11 +23,13 @@ def fused_step(
     loss: ClassificationLoss,
     regularizer: SpikeRegularizer,
 ) -> ops.StepOutput | None:
-    """The step, or None where this combination has no fused kernel or no gradient is wanted.
+    """The step, or None where this combination has none or no gradient is wanted.
 
-    There is one for the NLL of maxima over time and a regulariser without L2 term, which would
-    couple the samples of a batch. Labels may be smoothed, unless classes have weights. Nor is there
-    one for subclasses and modules with hooks, which have to be called.
+    On the CPU it is one pass over the samples: for the NLL of maxima over time and a regulariser
+    without L2 term, which would couple the samples of a batch. Labels may be smoothed, unless
+    classes have weights. On a GPU it is a replay of the kernels that such a step launched before,
+    whatever they compute. Neither is there for subclasses and modules with hooks, which have to be
+    called.
 
     Args:
         network: the network; its backend decides too.
@@ -32,15 +38,21 @@ def fused_step(
         loss: of the logits.
         regularizer: of the spike counts.
     """
+    if (
+        not torch.is_grad_enabled()
+        or bypassed(network, SpikingNetwork)
+        or bypassed(loss, ClassificationLoss)
+        or bypassed(regularizer, SpikeRegularizer)
+    ):
+        return None
+    backend = network.backend_for(x)
+    if backend == "gpu":
+        return _replayed(network, x, labels, loss, regularizer)
     fused = (
-        torch.is_grad_enabled()
-        and not bypassed(network, SpikingNetwork)
-        and not bypassed(loss, ClassificationLoss)
-        and not bypassed(regularizer, SpikeRegularizer)
+        backend == "cpu"
         and (network.logit_rule, loss.name, regularizer.rate_l2) == ("max", "nll", 0.0)
         and not (loss.smoothing and loss.class_weights is not None)
         and (regularizer.reduction == "sum" or len(network.hidden) == 1)
-        and network.backend_for(x) == "cpu"
     )
     if not fused:
         return None
@@ -54,4 +66,62 @@ def fused_step(
         class_weights=loss.class_weights,
         spike_rate=rate,
         label_smoothing=loss.smoothing,
+    )
+
+
+def _replayed(
+    network: SpikingNetwork,
+    x: Tensor | EventBatch | EventStore,
+    labels: Tensor,
+    loss: ClassificationLoss,
+    regularizer: SpikeRegularizer,
+) -> ops.StepOutput | None:
+    if isinstance(x, EventStore):
+        return None
+    steps = importlib.import_module("snn.kernels.gpu.steps")
+
+    def objective(x: Tensor | EventBatch, labels: Tensor) -> tuple[Tensor, ...]:
+        output = network(x)
+        nll, penalty = loss(output.logits, labels), regularizer(output.spike_counts)
+        return nll + penalty, nll, penalty, output.logits, *output.spike_counts
+
+    results = steps.captured(
+        network,
+        _settings(network, loss, regularizer),
+        objective,
+        list(network.parameters()),
+        x,
+        labels,
+    )
+    if results is None:
+        return None
+    total, nll, penalty, logits, *counts = results
+    return ops.StepOutput(total, nll, penalty, logits, counts)
+
+
+def _settings(
+    network: SpikingNetwork, loss: ClassificationLoss, regularizer: SpikeRegularizer
+) -> Hashable:
+    """What is not a tensor of the network, and decides what a step computes."""
+    weights, encoder, readout = loss.class_weights, network.encoder, network.readout
+    decays = [readout.alpha, readout.beta]
+    layers = []
+    for layer in network.hidden:
+        decays += [layer.alpha, layer.beta]
+        dropout = (layer.dropout, layer.dropout_mask) if layer.training else None
+        layers.append((layer.dynamics, dropout))
+    if encoder is not None:
+        decays.append(encoder.beta)
+        encoder = encoder.threshold, encoder.scale, encoder.surrogate
+    return (
+        network.logit_rule,
+        *layers,
+        encoder,
+        readout.leak_scaled_input,
+        *(d.factor for d in decays if d.logit is None and isinstance(d.factor, float)),
+        *(p.requires_grad for p in network.parameters()),
+        (loss.name, loss.smoothing, None if weights is None else weights.data_ptr()),
+        (regularizer.rate, regularizer.reduction, regularizer.rate_l2),
+        torch.get_float32_matmul_precision(),
+        os.environ.get("SNN_GPU_INPUT"),
     )

@@ -118,7 +118,8 @@ def test_a_run_gives_the_same_result(tmp_path):
 
 
 @needs_triton
-def test_there_is_no_fused_step():
+def test_there_is_no_fused_step_at_first():
+    """Later ones are replayed: test_gpu_steps.py."""
     step = fused_step(make(), batch(), LABELS, ClassificationLoss(), SpikeRegularizer())
     assert step is None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class LIFSpec:
     keep_current: bool
 
 
-@lru_cache(maxsize=256)
+@cache  # never given back: graphs read them
 def _filled(value: float, units: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.full((units,), value, dtype=dtype, device=device)
 
@@ -41,7 +41,7 @@ def per_unit(value: Constant, units: int, like: Tensor) -> Tensor:
     return _filled(float(value), units, like.dtype, like.device)
 
 
-@lru_cache(maxsize=256)
+@cache  # never given back: graphs read them
 def _scalars(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.tensor(values, dtype=dtype, device=device)
 
