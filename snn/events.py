@@ -5,7 +5,7 @@ a dense ``[sample, step, unit]`` tensor exists for one batch at a time only.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -107,20 +107,26 @@ class EventStore:
         return cls(torch.from_numpy(indptr), units, nb_steps, nb_units)
 
     @classmethod
-    def concatenate(cls, stores: Sequence[Self]) -> Self:
-        """Joins stores of equal nb_steps along the samples; nb_units is the largest of theirs."""
-        nb_steps = {store.nb_steps for store in stores}
+    def concatenate(cls, stores: Iterable[Self]) -> Self:
+        """Joins stores of equal nb_steps along the samples; nb_units is the largest of theirs.
+
+        Of stores that are made one after another, none is kept whole until the last is there.
+        """
+        nb_steps, nb_units = set(), 0
+        lengths, units = [], []  # numbers of events take half the memory of their bounds
+        for store in stores:
+            nb_steps.add(store.nb_steps)
+            nb_units = max(nb_units, store.nb_units)
+            lengths.append(store.indptr.diff().int())
+            units.append(store.units)
+            del store
         if len(nb_steps) != 1:
             raise ValueError(f"cannot join stores with nb_steps {sorted(nb_steps)}")
-        nb_units = max(store.nb_units for store in stores)
-        indptr = torch.zeros(1 + sum(len(s.indptr) - 1 for s in stores), dtype=torch.int64)
-        row, offset = 1, 0
-        for store in stores:
-            rows = len(store.indptr) - 1
-            torch.add(store.indptr[1:], offset, out=indptr[row : row + rows])
-            row, offset = row + rows, offset + store.nb_events
-        units = torch.cat([store.units for store in stores])
-        return cls(indptr, units, nb_steps.pop(), nb_units).with_units(nb_units)
+        every = torch.cat([lengths[0].new_zeros(1), *lengths])
+        del lengths
+        indptr = every.long().cumsum_(0)
+        del every
+        return cls(indptr, torch.cat(units), nb_steps.pop(), nb_units).with_units(nb_units)
 
     def with_units(self, nb_units: int) -> Self:
         """The same events in a space of ``nb_units`` units; the caller knows that all ids fit."""

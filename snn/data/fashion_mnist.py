@@ -142,8 +142,8 @@ class FashionMNIST(SpikeDataModule):
             raise DataError(
                 f"{label_file}: {len(labels)} labels, but {image_file} has {len(images)} images"
             )
-        stores = list(self._stores(images))
-        del images  # before the events are copied together
+        stores = self._stores(images)
+        del images  # given back when the last store is made, before they are copied together
         return Encoded(EventStore.concatenate(stores), {"labels": labels})
 
     def _stores(self, images: np.ndarray) -> Iterator[EventStore]:

@@ -51,7 +51,7 @@ SNN_INLINE void split(const float* from, uint32_t* out, int64_t stride) {
 // block of it come the tiles of part 0, of part 1, of part 2.
 class SplitMatrix {
  public:
-  static constexpr int64_t kSamples = 10;  // times kSteps: nearly two tiles of rows
+  static constexpr int64_t kSamples = 5;  // times kSteps: nearly a tile of rows
 
   // The first factor: one row joined to one piece; all as tiles, ordered as two columns of B are.
   struct Scratch {

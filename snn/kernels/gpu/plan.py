@@ -1,7 +1,8 @@
 """How large the blocks of a kernel are, and which sizes have none.
 
 The numbers follow from what the compiler does with them (``python -m benchmarks.gpu_resources``
-prints registers, shared memory and spills without a GPU); none was tuned by measuring.
+prints registers, shared memory and spills without a GPU). On an H100, with 100 and with 200 neurons
+in float32, others were measured, and none was faster (``python -m benchmarks.gpu --tune``).
 """
 
 from __future__ import annotations
