@@ -123,5 +123,6 @@ def _settings(
         (loss.name, loss.smoothing, None if weights is None else weights.data_ptr()),
         (regularizer.rate, regularizer.reduction, regularizer.rate_l2),
         torch.get_float32_matmul_precision(),
+        torch.is_autocast_enabled(),
         os.environ.get("SNN_GPU_INPUT"),
     )

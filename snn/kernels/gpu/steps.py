@@ -101,7 +101,9 @@ def captured(
     Returns:
         None where there is no graph yet, or never will be: then call the objective.
     """
-    if not usable(labels.device) or owner in _refused or _varying(x).requires_grad:
+    wanted = [p for p in parameters if p.requires_grad]
+    refused = not wanted or owner in _refused or _varying(x).requires_grad
+    if refused or not usable(labels.device):
         return None
     source = x if isinstance(x, Tensor) else x.store
     memory = [t.data_ptr() for t in (*parameters, *owner.buffers())]
@@ -115,13 +117,12 @@ def captured(
             seen.popitem(last=False)
         return None
     seen.move_to_end(key)
-    wanted = [p for p in parameters if p.requires_grad]
     if found.step is None:
         try:
             found.step = _capture(objective, wanted, x, labels)
         except RuntimeError as error:  # of CUDA, or out of memory
             _refused.add(owner)
-            said = str(error).splitlines()[0]
+            said = (str(error).splitlines() or [type(error).__name__])[0]
             log.warning("training steps are launched kernel by kernel: no CUDA graph: %s", said)
             return None
         log.info("training steps of %d samples are replayed from a CUDA graph", len(labels))
@@ -147,10 +148,12 @@ def _record(run: Callable, device: torch.device) -> tuple[torch.cuda.CUDAGraph, 
         random = torch.cuda.get_rng_state(device)
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            run()  # libraries set themselves up outside of the capture
+        try:
+            with torch.cuda.stream(side):
+                run()  # libraries set themselves up outside of the capture
+        finally:  # not a number is drawn more than without graphs
+            torch.cuda.set_rng_state(random, device)
         torch.cuda.current_stream().wait_stream(side)
-        torch.cuda.set_rng_state(random, device)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             results = run()
