@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.workloads import Problem
-from snn.fused import fused_step
+from snn.fused import fused_step, plain_step
 from snn.losses import ClassificationLoss, SpikeRegularizer
 from snn.network import SpikingNetwork
 from snn.surrogate import spike
@@ -39,35 +39,30 @@ def _train(parameters, loss: Callable[[], Tensor]) -> Step:
     return step
 
 
-def _backend(problem: Problem, backend: str, fused: bool) -> Step:
+def _backend(problem: Problem, backend: str, step: Callable = plain_step) -> Step:
     network = problem.network(backend)
     nll, regularizer = ClassificationLoss(), SpikeRegularizer(RATE)
     x = problem.x
     if backend == "einsum" and not isinstance(x, Tensor):
         x = x.to_dense(torch.float32)
-
-    def loss() -> Tensor:
-        if fused:
-            return fused_step(network, x, problem.labels, nll, regularizer).loss
-        output = network(x)
-        return nll(output.logits, problem.labels) + regularizer(output.spike_counts)
-
-    return _train(network.parameters(), loss)
+    return _train(
+        network.parameters(), lambda: step(network, x, problem.labels, nll, regularizer).loss
+    )
 
 
 def cpu_fused(problem: Problem) -> Step:
     """Our kernels, one pass for loss and gradients."""
-    return _backend(problem, "cpu", fused=True)
+    return _backend(problem, "cpu", fused_step)
 
 
 def cpu(problem: Problem) -> Step:
     """Our kernels, forward and backward apart."""
-    return _backend(problem, "cpu", fused=False)
+    return _backend(problem, "cpu")
 
 
 def einsum(problem: Problem) -> Step:
     """Our reference."""
-    return _backend(problem, "einsum", fused=False)
+    return _backend(problem, "einsum")
 
 
 def _slices(x: Tensor, unbind: bool) -> Callable[[int], Tensor]:

@@ -15,7 +15,8 @@ from torch import Tensor
 from benchmarks import contenders
 from benchmarks.contenders import RATE, Step
 from benchmarks.workloads import Problem, Workload
-from snn.fused import fused_step
+from snn.fused import fused_step, plain_step
+from snn.kernels.ops import StepOutput
 from snn.losses import ClassificationLoss, SpikeRegularizer
 from snn.network import SpikingNetwork
 
@@ -41,22 +42,16 @@ class DeviceProblem(Problem):
 
 def gpu(problem: Problem) -> Step:
     """Our kernels."""
-    return contenders._backend(problem, "gpu", fused=False)
+    return contenders._backend(problem, "gpu")
 
 
 def gpu_fused(problem: Problem) -> Step:
     """Our kernels as ``train.py`` runs them: loss and gradients replayed, the optimizer not."""
-    network = problem.network("gpu")
-    nll, regularizer = ClassificationLoss(), SpikeRegularizer(RATE)
 
-    def loss() -> Tensor:
-        step = fused_step(network, problem.x, problem.labels, nll, regularizer)
-        if step is not None:
-            return step.loss
-        output = network(problem.x)
-        return nll(output.logits, problem.labels) + regularizer(output.spike_counts)
+    def step(*args) -> StepOutput:
+        return fused_step(*args) or plain_step(*args)
 
-    return contenders._train(network.parameters(), loss)
+    return contenders._backend(problem, "gpu", step)
 
 
 def einsum_compiled(problem: Problem) -> Step:

@@ -122,10 +122,8 @@ class EventStore:
             del store
         if len(nb_steps) != 1:
             raise ValueError(f"cannot join stores with nb_steps {sorted(nb_steps)}")
-        every = torch.cat([lengths[0].new_zeros(1), *lengths])
+        indptr = torch.cat([lengths[0].new_zeros(1), *lengths]).long().cumsum_(0)
         del lengths
-        indptr = every.long().cumsum_(0)
-        del every
         return cls(indptr, torch.cat(units), nb_steps.pop(), nb_units).with_units(nb_units)
 
     def with_units(self, nb_units: int) -> Self:

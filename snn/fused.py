@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,8 +12,22 @@ from torch import Tensor
 from snn.events import EventBatch, EventStore
 from snn.hooks import bypassed
 from snn.kernels import ops
+from snn.kernels.gpu import steps
 from snn.losses import ClassificationLoss, SpikeRegularizer
-from snn.network import SpikingNetwork
+from snn.network import NetworkOutput, SpikingNetwork
+
+
+def plain_step(
+    network: Callable[..., NetworkOutput],
+    x: Tensor | EventBatch | EventStore,
+    labels: Tensor,
+    loss: ClassificationLoss,
+    regularizer: SpikeRegularizer,
+) -> ops.StepOutput:
+    """The same step of any network, with its gradients left to autograd."""
+    output = network(x)
+    nll, penalty = loss(output.logits, labels), regularizer(output.spike_counts)
+    return ops.StepOutput(nll + penalty, nll, penalty, output.logits, output.spike_counts)
 
 
 def fused_step(
@@ -47,7 +61,8 @@ def fused_step(
         return None
     backend = network.backend_for(x)
     if backend == "gpu":
-        return _replayed(network, x, labels, loss, regularizer)
+        step = partial(plain_step, network, loss=loss, regularizer=regularizer)
+        return _replayed(step, network, _settings(network, loss, regularizer), x, labels)
     fused = (
         backend == "cpu"
         and (network.logit_rule, loss.name, regularizer.rate_l2) == ("max", "nll", 0.0)
@@ -70,33 +85,22 @@ def fused_step(
 
 
 def _replayed(
+    step: Callable[..., ops.StepOutput],
     network: SpikingNetwork,
+    settings: Hashable,
     x: Tensor | EventBatch | EventStore,
     labels: Tensor,
-    loss: ClassificationLoss,
-    regularizer: SpikeRegularizer,
 ) -> ops.StepOutput | None:
     if isinstance(x, EventStore):
         return None
-    steps = importlib.import_module("snn.kernels.gpu.steps")
 
     def objective(x: Tensor | EventBatch, labels: Tensor) -> tuple[Tensor, ...]:
-        output = network(x)
-        nll, penalty = loss(output.logits, labels), regularizer(output.spike_counts)
-        return nll + penalty, nll, penalty, output.logits, *output.spike_counts
+        *results, counts = step(x=x, labels=labels)
+        return *results, *counts
 
-    results = steps.captured(
-        network,
-        _settings(network, loss, regularizer),
-        objective,
-        list(network.parameters()),
-        x,
-        labels,
-    )
-    if results is None:
-        return None
-    total, nll, penalty, logits, *counts = results
-    return ops.StepOutput(total, nll, penalty, logits, counts)
+    parameters = list(network.parameters())
+    results = steps.captured(network, settings, objective, parameters, x, labels)
+    return None if results is None else ops.StepOutput(*results[:4], list(results[4:]))
 
 
 def _settings(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from snn.errors import DivergedError
 from snn.events import EventBatch
-from snn.fused import fused_step
+from snn.fused import fused_step, plain_step
 from snn.layers import Decay
 from snn.losses import ClassificationLoss, SpikeRegularizer
 from snn.metrics import SplitMetrics
@@ -81,21 +81,17 @@ class SpikingClassifier(pl.LightningModule):
         x, labels = batch
         output = fused_step(self.network, x, labels, self.loss, self.regularizer)
         if output is None:
-            output = self(x)
-            loss, penalty = self.loss(output.logits, labels), self.regularizer(output.spike_counts)
-            total = loss + penalty
-        else:
-            total, loss, penalty = output.loss, output.nll, output.penalty
+            output = plain_step(self, x, labels, self.loss, self.regularizer)
         nb_steps = x.shape[1] if isinstance(x, Tensor) else x.nb_steps
         self.metrics_of(split).update(
             output.logits.detach(),
             labels,
             output.spike_counts,
             nb_steps,
-            loss.detach(),
-            penalty.detach(),
+            output.nll.detach(),
+            output.penalty.detach(),
         )
-        return total
+        return output.loss
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         return self.step(batch, "running")

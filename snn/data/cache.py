@@ -90,18 +90,11 @@ def cached_events(
         return encoded.facts
 
     entry, facts = cached_directory(cache, name, key, build)
-    _give_back_memory()
     arrays = {
         path.stem.removeprefix("array-"): load_array(path).clone()  # small, and read in full
         for path in sorted(entry.glob("array-*.npy"))
     }
     return Encoded(EventStore.load(entry), arrays, facts)
-
-
-def _give_back_memory() -> None:
-    """Return to the system what encoding has freed and glibc would keep: some 70 MB."""
-    if hasattr(psutil, "heap_trim"):  # not of every C library
-        psutil.heap_trim()
 
 
 def encoder_key(encoder: object) -> dict[str, object]:
@@ -131,6 +124,7 @@ def _build(
     directory = Path(tempfile.mkdtemp(prefix=f".{stem}.", suffix=".tmp", dir=cache))
     try:
         facts = build(directory)
+        _give_back_memory()
         files = {path.name: path.stat().st_size for path in directory.iterdir()}
         meta = {"key": key_text, "facts": facts, "files": files}
         (directory / _ENTRY).write_text(json.dumps(meta, indent=1), encoding="utf-8")
@@ -142,6 +136,12 @@ def _build(
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     return facts
+
+
+def _give_back_memory() -> None:
+    """Return to the system what encoding has freed and glibc would keep: some 70 MB."""
+    if hasattr(psutil, "heap_trim"):  # not of every C library
+        psutil.heap_trim()
 
 
 def _facts_if_sound(entry: Path, key_text: str) -> dict[str, int] | None:

@@ -13,7 +13,7 @@ import torch
 
 from snn.events import EventBatch
 from snn.fused import fused_step
-from snn.kernels.gpu import steps
+from snn.kernels.gpu import graphs, steps
 from snn.losses import ClassificationLoss, SpikeRegularizer
 from tests.kernels.compare import random_store
 from tests.kernels.gpu_case import DEVICE, needs_cuda, needs_triton
@@ -47,9 +47,8 @@ class StandIn:
     def replay(self):
         with torch.enable_grad():
             for old, new in zip(self.results, self.run(), strict=True):
-                for a, b in zip(old, new, strict=True):
-                    if a is not None:
-                        a.copy_(b)
+                if old is not None:
+                    old.copy_(new)
 
 
 @pytest.fixture(autouse=True)
@@ -57,14 +56,14 @@ def _graphs(monkeypatch):
     if DEVICE.type == "cuda":
         return
 
-    def record(run, device):
+    def record(run):
         random = torch.get_rng_state()
         graph = StandIn(run)
         torch.set_rng_state(random)
         return graph, graph.results
 
     monkeypatch.setattr(steps, "usable", lambda device: True)
-    monkeypatch.setattr(steps, "_record", record)
+    monkeypatch.setattr(graphs, "_record", record)
 
 
 def one_step(network, x, labels, loss, regularizer, fused):
@@ -193,7 +192,7 @@ def test_two_replays_may_be_open_at_once():
 def test_few_are_kept_and_all_forgotten_with_the_network(monkeypatch):
     if DEVICE.type != "cuda":  # the other stand-in keeps the network, a graph does not
         nothing = SimpleNamespace(replay=lambda: None)
-        monkeypatch.setattr(steps, "_record", lambda run, device: (nothing, run()))
+        monkeypatch.setattr(graphs, "_record", lambda run: (nothing, run()))
     monkeypatch.setattr(steps, "MOST", 2)
     network, x, _, step = network_and_step()
     for n in range(1, 4):
@@ -214,10 +213,10 @@ def test_stores_that_come_and_go_are_never_captured():
 
 
 def test_a_refused_capture_leaves_the_steps_as_they_were(monkeypatch, caplog):
-    def refuse(run, device):
+    def refuse(run):
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
-    monkeypatch.setattr(steps, "_record", refuse)
+    monkeypatch.setattr(graphs, "_record", refuse)
     with caplog.at_level(logging.WARNING, "snn"):
         expected, _ = course(False)
         actual, replays = course(True)

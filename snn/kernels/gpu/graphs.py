@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,12 +21,15 @@ Tensors = tuple[Tensor | None, ...]
 
 
 @dataclass
-class _Captured:
+class Captured:
+    """A function's kernels, with the tensors that they read and write."""
+
     graph: torch.cuda.CUDAGraph
     inputs: Tensors
     outputs: Tensors
 
-    def __call__(self, tensors: Tensors) -> Tensors:
+    def __call__(self, *tensors: Tensor | None) -> Tensors:
+        """The function of other tensors of the same shapes."""
         for here, given in zip(self.inputs, tensors, strict=True):
             if here is not None:
                 here.copy_(given)
@@ -34,24 +38,36 @@ class _Captured:
         return tuple(None if out is None else out.clone() for out in self.outputs)
 
 
-_graphs: OrderedDict[Hashable, _Captured] = OrderedDict()
+_graphs: OrderedDict[Hashable, Captured] = OrderedDict()
 
 
-def _signature(x: Tensor | None) -> Hashable:
+def signature(x: Tensor | None) -> Hashable:
+    """What tensors must have in common to be given to one graph."""
     return None if x is None else (x.shape, x.dtype, x.device)
 
 
-def _capture(function: Callable[..., Tensors], tensors: Tensors) -> _Captured:
+def capture(function: Callable[..., Tensors], *tensors: Tensor | None) -> Captured:
+    """Capture a function that launches the same kernels whatever the values."""
     inputs = tuple(None if x is None else x.detach().contiguous().clone() for x in tensors)
+    graph, outputs = _record(partial(function, *inputs))
+    return Captured(graph, inputs, outputs)
+
+
+def _record(run: Callable[[], Tensors]) -> tuple[torch.cuda.CUDAGraph, Tensors]:
+    """A graph of a function's kernels on the current device, and the function's results."""
+    random = torch.cuda.get_rng_state()
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        function(*inputs)  # libraries set themselves up outside of the capture
+    try:
+        with torch.cuda.stream(side):
+            run()  # libraries set themselves up outside of the capture
+    finally:  # not a number is drawn more than without graphs
+        torch.cuda.set_rng_state(random)
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        outputs = function(*inputs)
-    return _Captured(graph, inputs, outputs)
+        outputs = run()
+    return graph, outputs
 
 
 @torch.no_grad()
@@ -69,11 +85,11 @@ def replay(key: Hashable, function: Callable[..., Tensors], *tensors: Tensor | N
     device = next(x.device for x in tensors if x is not None)
     if device.type != "cuda" or torch.cuda.is_current_stream_capturing():
         return function(*tensors)
-    key = (key, *map(_signature, tensors))
+    key = (key, *map(signature, tensors))
     with torch.cuda.device(device):
         if key not in _graphs:
-            _graphs[key] = _capture(function, tensors)
+            _graphs[key] = capture(function, *tensors)
             while len(_graphs) > MOST:
                 _graphs.popitem(last=False)
         _graphs.move_to_end(key)
-        return _graphs[key](tensors)
+        return _graphs[key](*tensors)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from snn.events import EventBatch
+from snn.kernels.gpu.graphs import Captured, Tensors, capture, signature
 
 log = logging.getLogger(__name__)
 
@@ -32,27 +33,10 @@ Objective = Callable[[Input, Tensor], tuple[Tensor, ...]]
 
 
 @dataclass
-class Step:
-    """A captured step: what it reads, and what each replay writes."""
-
-    graph: torch.cuda.CUDAGraph
-    x: Input
-    labels: Tensor
-    outputs: tuple[Tensor, ...]
-    grads: tuple[Tensor | None, ...]
-
-    def replay(self, x: Input, labels: Tensor) -> None:
-        """Run it on another batch of the same size."""
-        _varying(self.x).copy_(_varying(x))
-        self.labels.copy_(labels)
-        self.graph.replay()
-
-
-@dataclass
 class _Seen:
     source: Callable[[], object]
     """The event store, if it still exists."""
-    step: Step | None = None
+    step: Captured | None = None
 
 
 _seen: WeakKeyDictionary[nn.Module, OrderedDict[Hashable, _Seen]] = WeakKeyDictionary()
@@ -62,10 +46,6 @@ _refused: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 def _varying(x: Input) -> Tensor:
     """What differs between batches: signals, or which samples of the store."""
     return x if isinstance(x, Tensor) else x.index
-
-
-def _signature(x: Tensor) -> Hashable:
-    return x.shape, x.dtype, x.device
 
 
 def usable(device: torch.device) -> bool:
@@ -107,7 +87,7 @@ def captured(
         return None
     source = x if isinstance(x, Tensor) else x.store
     memory = [t.data_ptr() for t in (*parameters, *owner.buffers())]
-    key = (settings, *memory, _signature(_varying(x)), _signature(labels))
+    key = (settings, *memory, signature(_varying(x)), signature(labels))
     key = key if source is x else (*key, id(source))
     seen = _seen.setdefault(owner, OrderedDict())
     found = seen.get(key)
@@ -119,57 +99,42 @@ def captured(
     seen.move_to_end(key)
     if found.step is None:
         try:
-            found.step = _capture(objective, wanted, x, labels)
+            with torch.cuda.device_of(labels):
+                found.step = capture(_with_gradients(objective, wanted, x), _varying(x), labels)
         except RuntimeError as error:  # of CUDA, or out of memory
             _refused.add(owner)
             said = (str(error).splitlines() or [type(error).__name__])[0]
             log.warning("training steps are launched kernel by kernel: no CUDA graph: %s", said)
             return None
         log.info("training steps of %d samples are replayed from a CUDA graph", len(labels))
-    return _Replay.apply(found.step, x, labels, *wanted)
+    return _Replay.apply(found.step, _varying(x), labels, *wanted)
 
 
-def _capture(objective: Objective, parameters: list[Tensor], x: Input, labels: Tensor) -> Step:
-    x = x.clone() if isinstance(x, Tensor) else replace(x, index=x.index.clone())
-    labels = labels.clone()
+def _with_gradients(
+    objective: Objective, parameters: Sequence[Tensor], x: Input
+) -> Callable[[Tensor, Tensor], Tensors]:
+    """Results of the objective, then gradients; of what varies in ``x``, and of labels."""
 
-    def run() -> tuple[tuple[Tensor, ...], tuple[Tensor | None, ...]]:
-        outputs = objective(x, labels)
+    def run(varying: Tensor, labels: Tensor) -> Tensors:
+        here = varying if isinstance(x, Tensor) else replace(x, index=varying)
+        outputs = objective(here, labels)
         grads = torch.autograd.grad(outputs[0], parameters, allow_unused=True)
-        return tuple(out.detach() for out in outputs), grads
+        return *(out.detach() for out in outputs), *grads
 
-    graph, (outputs, grads) = _record(run, labels.device)
-    return Step(graph, x, labels, outputs, grads)
-
-
-def _record(run: Callable, device: torch.device) -> tuple[torch.cuda.CUDAGraph, tuple]:
-    """A graph of a function's kernels, and the function's results."""
-    with torch.cuda.device(device):
-        random = torch.cuda.get_rng_state(device)
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        try:
-            with torch.cuda.stream(side):
-                run()  # libraries set themselves up outside of the capture
-        finally:  # not a number is drawn more than without graphs
-            torch.cuda.set_rng_state(random, device)
-        torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            results = run()
-    return graph, results
+    return run
 
 
 class _Replay(torch.autograd.Function):
-    """Results of a replay; their memory is their own, since the next one writes to the same."""
+    """Results of a replay, with gradients of the first."""
 
     @staticmethod
-    def forward(ctx, step: Step, x: Input, labels: Tensor, *parameters: Tensor):
-        step.replay(x, labels)
-        ctx.grads = [None if grad is None else grad.clone() for grad in step.grads]
-        loss, *others = (out.clone() for out in step.outputs)
-        ctx.mark_non_differentiable(*others)
-        return loss, *others
+    def forward(ctx, step: Captured, varying: Tensor, labels: Tensor, *parameters: Tensor):
+        with torch.cuda.device_of(labels):
+            results = step(varying, labels)
+        ctx.grads = results[-len(parameters) :]
+        outputs = results[: -len(parameters)]
+        ctx.mark_non_differentiable(*outputs[1:])
+        return outputs
 
     @staticmethod
     @once_differentiable
