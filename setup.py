@@ -11,7 +11,7 @@ from glob import glob
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-SOURCES = "snn/kernels/cpu"
+SOURCES = "snn/kernels/cpu/cpp"
 FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-fno-math-errno", "-g0", "-Wno-psabi"]
 OPENMP = "-fopenmp"
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2"]
@@ -54,7 +54,7 @@ class BuildKernels(build_ext):
 
     @property
     def flags(self) -> dict[str, list[str]]:
-        return {f"snn.kernels._cpu_{name}": FLAGS + own for name, own in INSTRUCTION_SETS.items()}
+        return {f"snn.kernels.cpu._{name}": FLAGS + own for name, own in INSTRUCTION_SETS.items()}
 
     def get_export_symbols(self, ext: Extension) -> list[str]:
         return []  # these are plain libraries, without Python's module initialisation
@@ -67,7 +67,7 @@ class BuildKernels(build_ext):
 setup(
     ext_modules=[
         Extension(
-            f"snn.kernels._cpu_{name}",
+            f"snn.kernels.cpu._{name}",
             [f"{SOURCES}/{name}.cpp"],
             depends=sorted(glob(f"{SOURCES}/*.hpp")),
             language="c++",

@@ -15,16 +15,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from snn.cli import Refused, run_cli
-from snn.compose import resolved
-from snn.errors import BusyError, SnnError
-from snn.logs import quiet_libraries
-from snn.report import print_result
+from snn.cli.command import run_cli
+from snn.cli.printout import print_result
+from snn.config.compose import resolved
+from snn.config.schema import check
+from snn.errors import BusyError, Refused, SnnError
 from snn.runs import RunDirectory
-from snn.schema import check
+from snn.runs.run import train
 from snn.sweeps.job import run_point
 from snn.sweeps.launch import PointStopped
-from snn.training import train
+from snn.training.quiet import quiet_libraries
 
 CONFIG_DIR = Path(__file__).resolve().parent / "conf"
 log = logging.getLogger(__name__)

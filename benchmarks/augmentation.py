@@ -22,13 +22,13 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from snn.augment import Augmentation
-from snn.build import build, make
-from snn.compose import resolved
+from snn.config.assembly import build, make
+from snn.config.compose import resolved
+from snn.config.schema import check
+from snn.data.augment import Augmentation
 from snn.data.augmented import augmented
 from snn.data.base import Batch
-from snn.fused import fused_step
-from snn.schema import check
+from snn.training.step import fused_step
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 BATCHES = 20

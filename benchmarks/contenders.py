@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.workloads import Problem
-from snn.fused import fused_step, plain_step
-from snn.losses import ClassificationLoss, SpikeRegularizer
 from snn.network import SpikingNetwork
-from snn.surrogate import spike
+from snn.neurons.surrogate import spike
+from snn.training.losses import ClassificationLoss, SpikeRegularizer
+from snn.training.step import fused_step, plain_step
 
 Step = Callable[[], Tensor]
 RATE = 1e-6

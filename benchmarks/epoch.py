@@ -17,10 +17,10 @@ from pathlib import Path
 import torch
 
 from benchmarks.machine import Quiet, description
-from snn.build import Parts, build
-from snn.fused import fused_step
-from snn.logs import quiet_libraries
+from snn.config.assembly import Parts, build
 from snn.runs import RunDirectory, read_json
+from snn.training.quiet import quiet_libraries
+from snn.training.step import fused_step
 
 
 def bare_epoch(parts: Parts, optimizer: torch.optim.Optimizer) -> float:

@@ -26,10 +26,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from benchmarks.machine import Quiet, description
-from snn.callbacks import Checkpoint, GradientNorms, SpikeRaster
-from snn.kernels.call import Call
-from snn.metrics import SplitMetrics
-from snn.module import SpikingClassifier
+from snn.kernels.cpu.call import Call
+from snn.training.callbacks import Checkpoint, GradientNorms, SpikeRaster
+from snn.training.metrics import SplitMetrics
+from snn.training.module import SpikingClassifier
 
 LIGHTNING = "Lightning"
 # part -> functions, as owner and name

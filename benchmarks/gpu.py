@@ -32,7 +32,7 @@ from benchmarks.contenders import Step
 from benchmarks.gpu_contenders import CONTENDERS, DeviceProblem
 from benchmarks.gpu_floor import Floor
 from benchmarks.workloads import WORKLOADS, Workload
-from snn.kernels.gpu import plan
+from snn.kernels.gpu import tiling
 
 BASE = {"hidden": 200, "steps": 100, "batch": 256}
 SIZES = {"hidden": [100, 200, 512, 1024], "steps": [100, 250, 500], "batch": [64, 256, 1024, 4096]}
@@ -118,13 +118,13 @@ def sizes(args: argparse.Namespace) -> Iterator[dict[str, int]]:
 def tune(workload: Workload, repeats: int, device: torch.device) -> Iterator[str]:
     """Lines with the time of a step for plans near that which is taken."""
     problem = DeviceProblem.draw_on(workload, device)
-    usual = plan.lif_plan(workload.batch, workload.hidden, True, torch.float32, device)
+    usual = tiling.lif_plan(workload.batch, workload.hidden, True, torch.float32, device)
     yield f"**{workload.name}**: {workload.hidden} hidden, batch {workload.batch}; usual: {usual}"
     yield "\n| product | block_b | block_k | warps | ms |\n|---|---|---|---|---|"
     tiles = [usual.block_k] if usual.product == "resident" else [4, 8, 16, 32]
     warps = sorted({max(usual.warps // 2, 1), usual.warps, min(usual.warps * 2, 32)})
     for b, k, w in product([1, 2, 4, 8], tiles, warps):
-        with plan.override(block_b=b, block_k=k, warps=w):
+        with tiling.override(block_b=b, block_k=k, warps=w):
             steps, missing = prepare(["gpu"], problem)
             if missing:
                 shown = missing["gpu"]

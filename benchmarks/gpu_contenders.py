@@ -15,10 +15,10 @@ from torch import Tensor
 from benchmarks import contenders
 from benchmarks.contenders import RATE, Step
 from benchmarks.workloads import Problem, Workload
-from snn.fused import fused_step, plain_step
-from snn.kernels.ops import StepOutput
-from snn.losses import ClassificationLoss, SpikeRegularizer
+from snn.kernels.cpu.ops import StepOutput
 from snn.network import SpikingNetwork
+from snn.training.losses import ClassificationLoss, SpikeRegularizer
+from snn.training.step import fused_step, plain_step
 
 COMPILED_STEPS = 100
 """Time steps up to which the reference is compiled: the compiler unrolls the loop."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from benchmarks.workloads import Workload
-from snn.functional import LIFDynamics
+from snn.neurons import LIFDynamics
 
 
 def _best(function, device: torch.device, inner: int, repeats: int = 5) -> float:

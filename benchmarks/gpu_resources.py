@@ -31,9 +31,9 @@ from triton.runtime.driver import driver
 from triton.runtime.jit import JITFunction
 
 from snn.events import EventBatch, EventStore
-from snn.functional import LIFDynamics
-from snn.kernels.gpu import ops, plan
-from snn.kernels.ops import EncoderParameters, LIFParameters, ReadoutParameters
+from snn.kernels.cpu.ops import EncoderParameters, LIFParameters, ReadoutParameters
+from snn.kernels.gpu import ops, tiling
+from snn.neurons import LIFDynamics
 
 PROCESSORS = 132
 """Of an H100 or H200."""
@@ -179,7 +179,7 @@ def network_pass(
 
 def compile_all(arch: int, sizes: list[int], dtypes: list[torch.dtype]) -> list[Compiled]:
     """Kernels of networks of these sizes and of every option, for a compute capability."""
-    with compile_only(arch) as found, plan.override(processors=PROCESSORS):
+    with compile_only(arch) as found, tiling.override(processors=PROCESSORS):
         for dtype in dtypes:
             for units in sizes:
                 for batch in (64, 4096):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from snn.kernels import ops
+from snn.kernels.cpu import ops
 
 DISTURBED = 0.05
 """Share of the machine's time that other processes may take before a result says so."""

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from snn.events import EventBatch, EventStore
-from snn.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
 from snn.network import SpikingNetwork
+from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
 
 
 @dataclass(frozen=True)

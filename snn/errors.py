@@ -40,3 +40,16 @@ class DivergedError(SnnError):
 
 class SweepError(SnnError):
     """A sweep that ended with points that are not completed."""
+
+
+class Refused(BaseException):
+    """A user's error on its way past Hydra, which would dress it up as a crash.
+
+    Args:
+        error: the user's.
+        begun: whether training had begun.
+    """
+
+    def __init__(self, error: SnnError, *, begun: bool = False) -> None:
+        self.error, self.begun = error, begun
+        super().__init__(str(error))

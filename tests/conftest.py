@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training import SMALL, run
+from tests.commands import SMALL, run
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from benchmarks import epoch_parts, tables
 from benchmarks.floor import floor
 from benchmarks.workloads import WORKLOADS, Problem
 from snn import kernels
-from tests.training import ROOT, SMALL
+from tests.commands import ROOT, SMALL
 
 built = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
 TINY = {

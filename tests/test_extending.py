@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
-from snn.build import draft
-from snn.compose import resolved
+from snn.config.assembly import draft
+from snn.config.compose import resolved
+from snn.config.schema import check
 from snn.errors import ConfigError
 from snn.runs import RunDirectory, read_json
-from snn.schema import check
-from snn.training import train
-from tests.training import ROOT, SMALL
+from snn.runs.run import train
+from tests.commands import ROOT, SMALL
 
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 # Each example begins with the name of its file.

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from snn.functional import LIFDynamics, logits
-from snn.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
-from snn.losses import ClassificationLoss, SpikeRegularizer
 from snn.network import SpikingNetwork
+from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
+from snn.neurons import LIFDynamics, logits
+from snn.training.losses import ClassificationLoss, SpikeRegularizer
 
 
 def golden(name: str) -> dict[str, np.ndarray]:

@@ -10,8 +10,8 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.types import RunMode
 
-from snn.cli import preflight
-from snn.compose import Composer
+from snn.cli.command import preflight
+from snn.config.compose import Composer
 from snn.data import __main__ as downloads
 from snn.errors import ConfigError
 from snn.sweeps.points import expand, make_points

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training import run
+from tests.commands import run
 
 pytestmark = pytest.mark.real_data
 

@@ -12,8 +12,8 @@ from snn.analysis.axes import REPEATS
 from snn.analysis.study import Study
 from snn.analysis.tables import Table, brief, number_text, percent
 from snn.analysis.values import ABSENT
+from snn.config.identity import NOT_TASK
 from snn.errors import RunError
-from snn.runs.identity import NOT_TASK
 
 NOTHING = "nothing"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from snn.analysis.records import Run
 from snn.analysis.values import ABSENT, label, number, ordered, shown
-from snn.runs.identity import NOT_TASK
+from snn.config.identity import NOT_TASK
 
 # What draws chance: runs that differ in these alone repeat one point.
 REPEATS = ("seed", "data.split_seed", "data.val_speakers")

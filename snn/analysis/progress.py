@@ -12,7 +12,7 @@ from snn.analysis.metric import Metric, choose_metric
 from snn.analysis.records import Records, Run
 from snn.analysis.values import number_label
 from snn.errors import RunError
-from snn.runs.plan import is_driven, planned_points
+from snn.runs.sweep_plan import is_driven, planned_points
 
 
 @dataclass(frozen=True)

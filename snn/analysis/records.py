@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from snn.config.identity import flatten, task_config
 from snn.errors import RunError
-from snn.runs.files import read_json
-from snn.runs.identity import flatten, task_config
+from snn.files import read_json
 from snn.runs.result import RESULT_VERSION
 from snn.runs.status import Interrupted, is_live
 

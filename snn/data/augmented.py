@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from snn.augment import Augmentation, Size, kept
+from snn.data.augment import Augmentation, Size, kept
 from snn.data.order import BatchOrder
-from snn.encoding import Events
+from snn.data.samples import Batch, Split
 from snn.events import EventBatch, EventStore
-
-if TYPE_CHECKING:
-    from snn.data.base import Batch, Split
+from snn.events.encoding import Events
 
 
 def augmented(

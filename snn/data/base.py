@@ -1,8 +1,7 @@
 """What all data modules share: splits and loaders."""
 
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -10,15 +9,13 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from snn.augment import Augmentation
+from snn.data.augment import Augmentation
 from snn.data.augmented import Augmented
 from snn.data.order import BatchOrder
 from snn.data.resident import Residence, training_device
+from snn.data.samples import Batch, Source, Split
 from snn.data.splits import stratified_pick, stratified_split
 from snn.errors import ConfigError
-from snn.events import EventBatch, EventStore
-
-Batch = tuple[EventBatch | Tensor, Tensor]
 
 # Constraints of the constructor keys that all data modules take.
 Steps = Annotated[int, Field(gt=0)]
@@ -26,62 +23,6 @@ BatchSize = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0)]
 SampleCount = Annotated[int, Field(gt=0)]
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Labelled samples: rows ``index`` of ``inputs``.
-
-    Attributes:
-        inputs: spikes of at least these samples, or analog signals float32
-            ``[sample, step, channel]``. Subsets share it.
-        labels: int64 ``[n]``, of the samples of this split.
-        index: int64 ``[n]``, their rows in ``inputs``.
-    """
-
-    inputs: EventStore | Tensor
-    labels: Tensor
-    index: Tensor
-
-    @classmethod
-    def whole(cls, inputs: EventStore | Tensor, labels: Tensor) -> Self:
-        """All samples of ``inputs``."""
-        return cls(inputs, labels, torch.arange(len(labels)))
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: Tensor) -> Batch:
-        """The batch of samples ``index`` (int64 ``[batch]``) of this split, and its labels."""
-        rows = self.index[index]
-        if isinstance(self.inputs, Tensor):
-            return self.inputs[rows], self.labels[index]
-        return EventBatch(self.inputs, rows), self.labels[index]
-
-    def subset(self, index: Tensor) -> Self:
-        """Some of the samples, without a copy of the inputs."""
-        return replace(self, labels=self.labels[index], index=self.index[index])
-
-    def counts(self) -> Tensor | None:
-        """Events of each sample, int64 ``[n]``; None for analog signals."""
-        return None if isinstance(self.inputs, Tensor) else self.inputs.counts()[self.index]
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """What a data set hands over: its official training and test part, not yet split.
-
-    Attributes:
-        train: everything that training and validation may use.
-        test: never used to choose anything.
-        class_names: one per label.
-        facts: for the summary.
-    """
-
-    train: Split
-    test: Split
-    class_names: list[str]
-    facts: dict[str, object] = field(default_factory=dict)
 
 
 class SpikeDataModule(LightningDataModule):

@@ -21,9 +21,9 @@ from snn.data.cache import Encoded, cached_events, encoder_key
 from snn.data.download import RemoteFile, ensure
 from snn.data.files import fingerprint
 from snn.data.idx import read_idx
-from snn.encoding import TTFS, Encoder, Rate
 from snn.errors import ConfigError, DataError
 from snn.events import EventStore
+from snn.events.encoding import TTFS, Encoder, Rate
 
 _FOLDER = "FashionMNIST/raw"  # torchvision's layout
 _SIDE = 28

@@ -9,16 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from snn.data.samples import Split
 from snn.events import EventStore
-
-if TYPE_CHECKING:
-    from snn.data.base import Split
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from snn.data.cache import Encoded
-from snn.encoding import times_to_steps
 from snn.errors import DataError
 from snn.events import EventStore
+from snn.events.encoding import times_to_steps
 
 _CHUNK = 512  # recordings read at a time: at SHD's 8,000 spikes each, about 100 MB in float64
 

@@ -1,5 +1,5 @@
-"""Compiled, event-driven kernels for the CPU; :mod:`snn.functional` is their reference."""
+"""Compiled, event-driven kernels for the CPU; :mod:`snn.neurons` is their reference."""
 
-from snn.kernels.library import available
+from snn.kernels.cpu.library import available
 
 __all__ = ["available"]

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from snn.events import EventBatch, EventStore
-from snn.functional import LIFDynamics
 from snn.kernels import surrogates
-from snn.kernels.arguments import Arguments, StageCode, StageNumbers, StageTensors
+from snn.kernels.cpu.arguments import Arguments, StageCode, StageNumbers, StageTensors
+from snn.neurons import LIFDynamics
 
 Input = Tensor | EventBatch | EventStore
 Constant = Tensor | float
 
 
 class LIFParameters(NamedTuple):
-    """A hidden layer as :func:`snn.functional.lif` takes it."""
+    """A hidden layer as :func:`snn.neurons.lif` takes it."""
 
     weight: Tensor
     """``[input, unit]``."""
@@ -33,7 +33,7 @@ class LIFParameters(NamedTuple):
 
 
 class EncoderParameters(NamedTuple):
-    """An encoder of analog signals as :func:`snn.functional.current_encoder` takes it."""
+    """An encoder of analog signals as :func:`snn.neurons.current_encoder` takes it."""
 
     gain: Tensor
     bias: Tensor
@@ -45,7 +45,7 @@ class EncoderParameters(NamedTuple):
 
 
 class ReadoutParameters(NamedTuple):
-    """A readout as :func:`snn.functional.leaky_readout` takes it."""
+    """A readout as :func:`snn.neurons.leaky_readout` takes it."""
 
     weight: Tensor
     alpha: Constant

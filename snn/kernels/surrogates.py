@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 COMPILED = ("fast_sigmoid", "boxcar", "atan", "triangular", "exponential", "sigmoid", "gaussian")
-"""In the order of ``Surrogate`` in snn/kernels/cpu/surrogate.hpp. Not that of
-:data:`snn.surrogate.SURROGATES`, which may have more, anywhere."""
+"""In the order of ``Surrogate`` in snn/kernels/cpu/cpp/surrogate.hpp. Not that of
+:data:`snn.neurons.surrogate.SURROGATES`, which may have more, anywhere."""
 
 _POSITION = {name: i for i, name in enumerate(COMPILED)}
 

@@ -1,8 +1,8 @@
 """The record of a run: its identity, its state, its result. Files only; no Lightning, no Hydra."""
 
+from snn.config.identity import config_hash, differences, task_config
+from snn.files import read_json, write_json
 from snn.runs.directory import RunDirectory
-from snn.runs.files import read_json, write_json
-from snn.runs.identity import config_hash, differences, task_config
 from snn.runs.result import RESULT_VERSION, make_result
 from snn.runs.status import Interrupted, recorded
 

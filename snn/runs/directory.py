@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from snn.config.identity import NOT_TASK, differences
 from snn.errors import BusyError, RunError
-from snn.runs.files import read_json
-from snn.runs.identity import NOT_TASK, differences
+from snn.files import read_json
 
 if TYPE_CHECKING:
     import torch

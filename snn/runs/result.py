@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from snn.runs.identity import config_hash
+from snn.config.identity import config_hash
 
 RESULT_VERSION = 1
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from snn.config.identity import config_hash, differences
 from snn.errors import RunError
+from snn.files import read_json
 from snn.runs.directory import RunDirectory, checked_sections
-from snn.runs.files import read_json
-from snn.runs.identity import config_hash, differences
 from snn.runs.result import RESULT_VERSION
 from snn.runs.status import STATUS_VERSION, Interrupted, is_live
 

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from snn.errors import SnnError
-from snn.runs.files import write_json
+from snn.files import write_json
 
 STATUS_VERSION = 1
 # A running record's file is touched this often; another machine takes it for dead after so long.

@@ -14,14 +14,13 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from snn.cli import Refused
-from snn.compose import Composer
-from snn.errors import SnnError, SweepError
+from snn.config.compose import Composer
+from snn.errors import Refused, SnnError, SweepError
 from snn.runs.state import Found, State
 from snn.sweeps.launch import launch_all
 from snn.sweeps.launchers import parallel_jobs
+from snn.sweeps.listing import counts, point_table, print_end
 from snn.sweeps.points import Point, check_room, expand, make_points
-from snn.sweeps.report import counts, point_table, print_end
 from snn.sweeps.sweeper import Sweep, set_aside
 
 log = logging.getLogger(__name__)

@@ -18,13 +18,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from snn.errors import BusyError, RunError, SnnError
-from snn.logs import quiet_libraries
 from snn.runs import RunDirectory, config_hash, read_json, write_json
+from snn.runs.run import train_or_go_on
 from snn.runs.state import State, look
 from snn.runs.status import new_status, now
 from snn.sweeps.launchers import has_own_process, threads_of_job
 from snn.sweeps.slots import own_gpu
-from snn.training import train_or_go_on
+from snn.training.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
 

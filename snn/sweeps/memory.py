@@ -9,7 +9,8 @@ import psutil
 from hydra.utils import get_object
 
 from snn.errors import SnnError
-from snn.kernels import library, surrogates
+from snn.kernels import surrogates
+from snn.kernels.cpu import library
 
 # Of a process that has trained a network of negligible size.
 PROCESS_MIB = 450

@@ -11,10 +11,10 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-from snn.compose import Composer, parse
+from snn.config.compose import Composer, parse
+from snn.config.identity import config_hash, flatten
 from snn.errors import ConfigError, SnnError
 from snn.runs.directory import RunDirectory
-from snn.runs.identity import config_hash, flatten
 from snn.sweeps.memory import check_memory
 
 log = logging.getLogger(__name__)

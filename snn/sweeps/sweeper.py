@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from snn.errors import RunError, SnnError
-from snn.runs.plan import DRIVER, write_plan
 from snn.runs.state import Found, State, look
 from snn.runs.status import recorded
+from snn.runs.sweep_plan import DRIVER, write_plan
 from snn.sweeps.launch import PointStopped
 from snn.sweeps.points import Point
 

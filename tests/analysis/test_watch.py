@@ -17,7 +17,7 @@ from snn.analysis.progress import duration, planned_names, progress
 from snn.analysis.records import read_records
 from snn.analysis.watch import watch
 from snn.runs import recorded, write_json
-from snn.runs.plan import write_plan
+from snn.runs.sweep_plan import write_plan
 from tests.analysis.synthetic import write_grid, write_run
 
 HIDDEN = "model.nb_hidden"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.slurm import CONF, PACKAGES, Slurm, SlurmError, missing_programs
-from tests.training import ROOT
+from tests.commands import ROOT
 
 pytestmark = pytest.mark.skipif(bool(missing_programs()), reason=f"apt-get install {PACKAGES}")
 

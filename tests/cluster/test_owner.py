@@ -10,8 +10,8 @@ import pytest
 import pytorch_lightning as pl
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
-from snn.build import build, rehearse
-from tests.training import SMALL, config_of
+from snn.config.assembly import build, rehearse
+from tests.commands import SMALL, config_of
 
 JOB = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "snn", "SLURM_NTASKS": "4", "SLURM_PROCID": "0"}
 

@@ -11,9 +11,9 @@ import pytest
 from snn.runs import read_json
 from tests.cluster.pace import SLOW
 from tests.cluster.slurm import Slurm
+from tests.commands import same_weights, table, timeless
 from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
 from tests.sweeps.mishaps import mishap
-from tests.training import same_weights, table, timeless
 
 pytestmark = pytest.mark.usefixtures("slurm")
 

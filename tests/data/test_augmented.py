@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from snn.augment import (
+from snn.config.assembly import build, draft
+from snn.data import Randman
+from snn.data import augmented as module
+from snn.data.augment import (
     Augmentation,
     EventDropout,
     Size,
@@ -17,16 +20,13 @@ from snn.augment import (
     UnitDropout,
     UnitShift,
 )
-from snn.build import build, draft
-from snn.data import Randman
-from snn.data import augmented as module
 from snn.data.augmented import augmented
-from snn.encoding import Events
 from snn.errors import ConfigError, SnnError
 from snn.events import EventBatch, EventStore
+from snn.events.encoding import Events
+from tests.commands import SMALL, config_of
 from tests.data.files import write_shd
 from tests.test_augment import STEPS, UNITS, batch, one_spike, rng
-from tests.training import SMALL, config_of
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def test_the_order_in_the_configuration_says_nothing(tmp_path) -> None:
     [
         (["data=tbl", "augment=unit_shift"], "changes spikes, and these data are analog"),
         (["augment=signal_noise"], "changes analog signals, and these data are spikes"),
-        (["+augment.x._target_=snn.encoding.TTFS"], "must be an Augmentation"),
+        (["+augment.x._target_=snn.events.encoding.TTFS"], "must be an Augmentation"),
         (
             ["data=fashion_mnist", "augment=unit_shift", "augment.unit_shift.shape=[28,27]"],
             r"augment\.unit_shift\.shape=\[28, 27\]: must be extents of 784 units",

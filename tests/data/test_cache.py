@@ -9,9 +9,9 @@ import torch
 
 from snn.data import FashionMNIST
 from snn.data.cache import Encoded, cached_directory, cached_events, encoder_key
-from snn.encoding import TTFS, LinearLatency
 from snn.errors import DataError
 from snn.events import EventStore
+from snn.events.encoding import TTFS, LinearLatency
 from tests.data.files import write_fashion_mnist
 
 SIZES = {"nb_samples": 2, "nb_steps": 2, "nb_units": 3}

@@ -4,7 +4,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from snn.encoding import TTFS, LinearLatency, Rate
+from snn.events.encoding import TTFS, LinearLatency, Rate
 from tests.data.files import write_fashion_mnist, write_shd, write_tbl
 
 CONF = Path(__file__).parents[2] / "conf"

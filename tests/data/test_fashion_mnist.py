@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from snn.data import FashionMNIST
-from snn.encoding import TTFS, LinearLatency, Rate
 from snn.errors import ConfigError, DataError
+from snn.events.encoding import TTFS, LinearLatency, Rate
 from tests.data.files import idx_bytes, write_fashion_mnist
 
 

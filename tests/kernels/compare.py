@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from snn.events import EventBatch, EventStore
-from snn.functional import LIFDynamics, current_encoder, leaky_readout, lif, logits
-from snn.kernels import ops
+from snn.kernels.cpu import ops
+from snn.neurons import LIFDynamics, current_encoder, leaky_readout, lif, logits
 
 
 def random_store(samples: int, steps: int, units: int, density: float, seed: int) -> EventStore:

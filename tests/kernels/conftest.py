@@ -1,6 +1,6 @@
 import pytest
 
-from snn.kernels import library
+from snn.kernels.cpu import library
 
 # Each instruction set that was built and that this machine has.
 SETS = [

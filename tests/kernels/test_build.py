@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from snn.kernels import library
+from snn.kernels.cpu import library
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ROOT / "snn" / "kernels" / "cpu"
+SOURCES = ROOT / "snn" / "kernels" / "cpu" / "cpp"
 
 
 @pytest.mark.skipif(not (ROOT / "setup.py").exists(), reason="needs the source tree")

@@ -10,10 +10,10 @@ from torch.nn.utils import parametrizations, parametrize, prune
 
 from snn import kernels
 from snn.errors import ConfigError
-from snn.fused import fused_step
-from snn.layers import RecurrentLIF
-from snn.losses import ClassificationLoss, SpikeRegularizer
 from snn.network import SpikingNetwork
+from snn.network.layers import RecurrentLIF
+from snn.training.losses import ClassificationLoss, SpikeRegularizer
+from snn.training.step import fused_step
 from tests.kernels.test_network import LABELS, batch, make
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snn.events import EventBatch
-from snn.kernels.gpu import plan
+from snn.kernels.gpu import tiling
 from tests.kernels.compare import error, random_store
 from tests.kernels.gpu_case import DEVICE, needs_triton
 
@@ -77,7 +77,7 @@ def test_currents_and_their_gradient(monkeypatch, mode, units):
 
 def test_the_way_is_chosen_by_density(monkeypatch):
     monkeypatch.delenv("SNN_GPU_INPUT", raising=False)
-    assert plan.input_mode(3.1, 784) == "events"  # Fashion-MNIST, time to first spike
-    assert plan.input_mode(80.0, 700) == "dense"  # SHD in 100 steps
+    assert tiling.input_mode(3.1, 784) == "events"  # Fashion-MNIST, time to first spike
+    assert tiling.input_mode(80.0, 700) == "dense"  # SHD in 100 steps
     monkeypatch.setenv("SNN_GPU_INPUT", "dense")
-    assert plan.input_mode(3.1, 784) == "dense"
+    assert tiling.input_mode(3.1, 784) == "dense"

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from snn.kernels.gpu import plan
+from snn.kernels.gpu import tiling
 from tests.kernels.compare import assert_same, error
 from tests.kernels.gpu_case import DEVICE, GPUCase, needs_cuda, needs_triton
 from tests.kernels.test_gpu_reference import CASES
@@ -13,7 +13,7 @@ pytestmark = needs_triton
 
 @pytest.fixture
 def no_kernel_is_large_enough(monkeypatch):
-    monkeypatch.setattr(plan, "MAX_UNITS", 0)
+    monkeypatch.setattr(tiling, "MAX_UNITS", 0)
 
 
 @pytest.mark.usefixtures("no_kernel_is_large_enough")
@@ -21,7 +21,7 @@ def no_kernel_is_large_enough(monkeypatch):
 def test_the_loop_equals_the_reference(options):
     """On a GPU from a captured graph, else as it is."""
     case = GPUCase(**options)
-    assert plan.oversize(case.sizes[0])
+    assert tiling.oversize(case.sizes[0])
     assert_same(case)
 
 
@@ -29,7 +29,7 @@ def test_the_limit_decides_layer_by_layer(monkeypatch):
     from snn.kernels.gpu import graphs, launch, loops
 
     monkeypatch.setattr(graphs, "_graphs", type(graphs._graphs)())
-    monkeypatch.setattr(plan, "MAX_UNITS", 8)
+    monkeypatch.setattr(tiling, "MAX_UNITS", 8)
     went = []
     for module, name in ((loops, "loop"), (launch, "kernel")):
         forward = module.forward

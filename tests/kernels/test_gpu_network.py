@@ -7,16 +7,16 @@ import torch
 
 from snn.errors import ConfigError
 from snn.events import EventBatch
-from snn.functional import LIFDynamics
-from snn.fused import fused_step
 from snn.kernels import gpu
-from snn.kernels.gpu import availability, plan
-from snn.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
-from snn.losses import ClassificationLoss, SpikeRegularizer
+from snn.kernels.gpu import availability, tiling
 from snn.network import SpikingNetwork
+from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
+from snn.neurons import LIFDynamics
+from snn.training.losses import ClassificationLoss, SpikeRegularizer
+from snn.training.step import fused_step
+from tests.commands import run
 from tests.kernels.compare import error, random_store
 from tests.kernels.gpu_case import DEVICE, needs_cuda, needs_triton
-from tests.training import run
 
 LABELS = torch.tensor([0, 2, 1, 1], device=DEVICE)
 
@@ -126,7 +126,7 @@ def test_there_is_no_fused_step_at_first():
 
 @needs_triton
 def test_the_choice_is_logged_once_with_what_has_no_kernel(monkeypatch, caplog):
-    monkeypatch.setattr(plan, "MAX_UNITS", 8)
+    monkeypatch.setattr(tiling, "MAX_UNITS", 8)
     network = make()
     with caplog.at_level(logging.INFO, "snn.network"):
         network(batch())

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snn.events import EventStore
-from snn.functional import lif
 from snn.kernels.surrogates import COMPILED
+from snn.neurons import lif
 from tests.kernels.compare import assert_same, error
 from tests.kernels.gpu_case import DEVICE, GPUCase, at_real_size, needs_cuda, needs_triton, wide
 
@@ -152,12 +152,12 @@ def tf32():
 @pytest.mark.usefixtures("tf32")
 @pytest.mark.parametrize("recurrence", ["previous", "current"])
 def test_products_on_tensor_cores(recurrence):
-    from snn.kernels.gpu import plan
+    from snn.kernels.gpu import tiling
 
     case = GPUCase(dtype=torch.float32, dynamics={"recurrence": recurrence}, steps=5)
-    assert plan.lif_plan(3, 9, True, torch.float32, DEVICE).product == "dot"
-    assert plan.lif_plan(3, 9, True, torch.float64, DEVICE).product == "resident"
-    assert plan.lif_plan(3, 300, True, torch.float32, DEVICE).product == "stream"
+    assert tiling.lif_plan(3, 9, True, torch.float32, DEVICE).product == "dot"
+    assert tiling.lif_plan(3, 9, True, torch.float64, DEVICE).product == "resident"
+    assert tiling.lif_plan(3, 300, True, torch.float32, DEVICE).product == "stream"
     assert_same(case, 2e-5)
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from snn.events import EventBatch
-from snn.fused import fused_step
 from snn.kernels.gpu import graphs, steps
-from snn.losses import ClassificationLoss, SpikeRegularizer
+from snn.training.losses import ClassificationLoss, SpikeRegularizer
+from snn.training.step import fused_step
 from tests.kernels.compare import random_store
 from tests.kernels.gpu_case import DEVICE, needs_cuda, needs_triton
 from tests.kernels.test_gpu_network import make as make_network

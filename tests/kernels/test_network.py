@@ -9,13 +9,13 @@ import torch
 from snn import kernels
 from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
-from snn.functional import LIFDynamics
-from snn.fused import fused_step
-from snn.heterogeneity import spread_decay
-from snn.kernels import library, ops
-from snn.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
-from snn.losses import ClassificationLoss, SpikeRegularizer
+from snn.kernels.cpu import library, ops
 from snn.network import SpikingNetwork
+from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
+from snn.neurons import LIFDynamics
+from snn.neurons.time_constants import spread_decay
+from snn.training.losses import ClassificationLoss, SpikeRegularizer
+from snn.training.step import fused_step
 from tests.kernels.compare import error, random_store
 
 built = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")

@@ -10,9 +10,9 @@ from torch.utils.checkpoint import checkpoint
 
 from snn import kernels
 from snn.events import EventBatch
-from snn.functional import LIFDynamics
-from snn.kernels import library, memory, ops
+from snn.kernels.cpu import library, loans, ops
 from snn.kernels.parameters import arguments
+from snn.neurons import LIFDynamics
 from tests.kernels.compare import Case, error, random_store
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
@@ -174,13 +174,13 @@ def test_a_compiled_fused_step_gives_the_same_gradients():
 
 
 def test_lent_memory_returns_when_nothing_refers_to_it():
-    loan = memory.lend(12_345)
+    loan = loans.lend(12_345)
     address, view = loan.data_ptr(), loan[100:]
     del loan
-    other = memory.lend(12_345)
+    other = loans.lend(12_345)
     assert other.data_ptr() != address
     del view
-    assert memory.lend(12_345).data_ptr() == address
+    assert loans.lend(12_345).data_ptr() == address
 
 
 def layer(**changes):

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snn import kernels
-from snn.functional import lif
-from snn.kernels import library, ops
+from snn.kernels.cpu import library, ops
 from snn.kernels.surrogates import COMPILED
+from snn.neurons import lif
 from tests.kernels.compare import TOLERANCE, Case, assert_same, assert_same_fused, error
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")

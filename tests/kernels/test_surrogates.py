@@ -9,12 +9,13 @@ import torch
 
 from snn import kernels, surrogate
 from snn.errors import ConfigError
-from snn.functional import LIFDynamics
-from snn.kernels import arguments, operators, ops, parameters, surrogates
-from snn.layers import CurrentEncoder
-from snn.surrogate import SURROGATES
+from snn.kernels import parameters, surrogates
+from snn.kernels.cpu import arguments, operators, ops
+from snn.network.layers import CurrentEncoder
+from snn.neurons import LIFDynamics
+from snn.neurons.surrogate import SURROGATES
+from tests.commands import ROOT
 from tests.kernels.test_network import assert_same_outcome, batch, make, outcome
-from tests.training import ROOT
 
 built = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from snn.runs import read_json
-from tests.training import ROOT, SMALL, command
+from tests.commands import ROOT, SMALL, command
 
 # The bookkeeping of a sweep is tested, so the runs themselves may be tiny.
 TINY = (*SMALL, "data.nb_train=20", "threads=1", "logger=csv", "callbacks.raster=null")

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from snn.runs import RunDirectory, read_json
+from tests.commands import same_weights, table, timeless
 from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
-from tests.training import same_weights, table, timeless
 
 KILLS = int(os.environ.get("SNN_KILLS", "20"))
 EPOCHS = 60

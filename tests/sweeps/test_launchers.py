@@ -12,8 +12,8 @@ import pytest
 
 from snn.runs import read_json
 from snn.sweeps.launchers import parallel_jobs, threads_of_job
+from tests.commands import ROOT, command
 from tests.sweeps.grids import run_directories, start, sweep
-from tests.training import ROOT, command
 
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 LOCAL, SLURM = f"{SUBMITIT}.LocalLauncher", f"{SUBMITIT}.SlurmLauncher"

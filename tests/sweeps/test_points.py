@@ -11,11 +11,11 @@ from hydra import compose, initialize_config_dir
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snn.compose import Composer, resolved
+from snn.config.compose import Composer, resolved
 from snn.errors import SnnError
 from snn.sweeps.memory import check_memory, estimated_mib
 from snn.sweeps.points import check_room, expand, make_points, name_of
-from tests.training import ROOT, config_of
+from tests.commands import ROOT, config_of
 
 CONF = ROOT / "conf"
 

@@ -16,7 +16,7 @@ import torch
 
 from snn.errors import ConfigError, RunError
 from snn.sweeps.slots import gpu_slot, own_gpu, shared_gpus, slots_folder, use_gpu
-from tests.training import ROOT
+from tests.commands import ROOT
 
 HOLD = """
 import sys

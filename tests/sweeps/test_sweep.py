@@ -13,14 +13,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from snn.compose import parse
+from snn.config.compose import parse
 from snn.runs import RunDirectory, read_json
 from snn.sweeps.hydra import job_overrides
 from snn.sweeps.points import Point
+from tests.commands import ROOT, command, timeless, weights
 from tests.data.files import write_tbl
 from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
 from tests.sweeps.mishaps import mishap
-from tests.training import ROOT, command, timeless, weights
 
 GRID = ("model.nb_hidden=8,12,16",)
 LAUNCHERS = ["basic", "joblib"]

@@ -1,4 +1,4 @@
-"""Kernels for the GPU, in Triton; :mod:`snn.functional` is their reference.
+"""Kernels for the GPU, in Triton; :mod:`snn.neurons` is their reference.
 
 Importing this package does not import Triton: :func:`obstacle` says whether it can be used.
 """

@@ -10,8 +10,8 @@ from torch.autograd.function import once_differentiable
 
 from snn.kernels.gpu import graphs, launch, loops, scan
 from snn.kernels.gpu.launch import LIFGradients, LIFResult, LIFTensors
-from snn.kernels.gpu.plan import oversize, padded, power_of_two
 from snn.kernels.gpu.problem import LIFSpec, scalars
+from snn.kernels.gpu.tiling import oversize, padded, power_of_two
 
 
 def _lined_up(x: Tensor | None) -> Tensor | None:

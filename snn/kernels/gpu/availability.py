@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from snn.events import EventBatch, EventStore
-from snn.kernels.gpu.plan import oversize
+from snn.kernels.gpu.tiling import oversize
 
 CAPABILITY = (8, 0)
 """The oldest compute capability that the kernels are compiled for in the tests."""

@@ -55,7 +55,7 @@ def lif_forward(
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
 ):
-    """Equations of :mod:`snn.functional.lif` for samples ``BLOCK_B * program ...``.
+    """Equations of :mod:`snn.neurons.lif` for samples ``BLOCK_B * program ...``.
 
     ``sent``, ``potential`` and ``current`` are ``[step, batch, width]``, ``counts`` is
     ``[batch, width]``, ``matrix`` is ``[width, width]``: rows are padded to a multiple of 16.

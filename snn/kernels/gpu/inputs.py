@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from snn.events import EventBatch, EventStore
 from snn.kernels.gpu import events as kernels
-from snn.kernels.gpu.plan import input_mode, power_of_two
+from snn.kernels.gpu.tiling import input_mode, power_of_two
 
 _most_events: WeakKeyDictionary[EventStore, int] = WeakKeyDictionary()
 

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from snn.kernels.gpu.backward import lif_backward
 from snn.kernels.gpu.forward import lif_forward
-from snn.kernels.gpu.plan import lif_plan, padded
 from snn.kernels.gpu.problem import LIFSpec, scalars
+from snn.kernels.gpu.tiling import lif_plan, padded
 
 
 class LIFTensors(NamedTuple):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from snn.kernels.gpu.launch import LIFGradients, LIFResult, LIFTensors
 from snn.kernels.gpu.problem import LIFSpec
-from snn.surrogate import SURROGATES
+from snn.neurons.surrogate import SURROGATES
 
 
 def _mask(mask: Tensor | None, t: int) -> Tensor | None:

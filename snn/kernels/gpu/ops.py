@@ -1,6 +1,6 @@
 """Spiking layers on the GPU, usable from any PyTorch code.
 
-They compute what :mod:`snn.functional` computes, with its spikes and gradients: input currents of
+They compute what :mod:`snn.neurons` computes, with its spikes and gradients: input currents of
 all steps first, then the time loop of a layer in one kernel, then the gradients of the weights of
 all steps at once.
 """
@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from snn.events import EventBatch, EventStore
-from snn.functional import LIFDynamics
 from snn.kernels import surrogates
+from snn.kernels.cpu.ops import EncoderParameters, LIFParameters, ReadoutParameters
 from snn.kernels.gpu import inputs
 from snn.kernels.gpu.autograd import Encoder, Layer, Readout
 from snn.kernels.gpu.problem import Constant, LIFSpec, per_unit
-from snn.kernels.ops import EncoderParameters, LIFParameters, ReadoutParameters
+from snn.neurons import LIFDynamics
 
 
 def _as_batch(x: EventBatch | EventStore) -> EventBatch:

@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from snn.functional import LIFDynamics
+from snn.neurons import LIFDynamics
 
 Constant = Tensor | float
 

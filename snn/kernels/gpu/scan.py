@@ -15,7 +15,7 @@ def readout_forward(
     drive, alpha, beta, gain, trace, batch, steps, units, drive_t, drive_b,
     BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
-    """``o(0) ... o(T)`` of :mod:`snn.functional.readout` into ``[batch, step + 1, class]``."""
+    """``o(0) ... o(T)`` of :mod:`snn.neurons.readout` into ``[batch, step + 1, class]``."""
     b = tl.program_id(0) * BLOCK_B + tl.arange(0, BLOCK_B)
     n = tl.arange(0, BLOCK_N)
     inside = (b < batch)[:, None] & (n < units)[None, :]
@@ -93,7 +93,7 @@ def encoder_forward(
     currents, beta, constants, sent, potential, batch, steps, units, width, current_b, current_t,
     KEEP: tl.constexpr, BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
-    """Spikes and potentials ``[step, batch, width]`` of :mod:`snn.functional.encoder`."""
+    """Spikes and potentials ``[step, batch, width]`` of :mod:`snn.neurons.current_encoder`."""
     b = tl.program_id(0) * BLOCK_B + tl.arange(0, BLOCK_B)
     n = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
     real = (n < units)[None, :]

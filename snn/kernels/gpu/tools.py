@@ -6,7 +6,7 @@ import triton.language as tl
 
 @triton.jit
 def surrogate_derivative(x, scale, SURROGATE: tl.constexpr):
-    """d(spike)/dx at ``x = U - threshold``; the table of :mod:`snn.surrogate`."""
+    """d(spike)/dx at ``x = U - threshold``; the table of :mod:`snn.neurons.surrogate`."""
     if SURROGATE == "fast_sigmoid":
         y = scale * tl.abs(x) + 1.0
         d = 1.0 / (y * y)

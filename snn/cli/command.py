@@ -1,0 +1,94 @@
+"""What the command line does around Hydra: checks first, readable errors, exit codes.
+
+Exit codes: 0 done, 1 the run or a point of the sweep failed, 2 the configuration is wrong or the
+directory cannot be used, so that nothing was trained, 128 + n stopped by signal n.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.types import RunMode
+
+from snn.config.compose import Composer, parse
+from snn.errors import DataError, Refused, SnnError, SweepError
+from snn.runs.directory import RunDirectory
+from snn.runs.status import Interrupted
+
+FAILED, WRONG_CONFIG = 1, 2
+
+
+def run_cli(main: Callable[[], Any], arguments: Sequence[str], config_dir: Path) -> int:
+    """Check the command line, run Hydra's ``main``, and say in one line what a user can mend.
+
+    Returns:
+        The process's exit code.
+    """
+    full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
+    try:
+        preflight(arguments, config_dir, "train")
+        main()
+    except (SnnError, Refused) as stop:
+        if full:
+            raise
+        print(f"error: {stop}", file=sys.stderr)
+        cause, begun = (stop.error, stop.begun) if isinstance(stop, Refused) else (stop, False)
+        return FAILED if begun or isinstance(cause, DataError | SweepError) else WRONG_CONFIG
+    except (Interrupted, KeyboardInterrupt) as stop:
+        signum = getattr(stop, "signum", signal.SIGINT)
+        print(f"error: interrupted by {signal.Signals(signum).name}", file=sys.stderr)
+        return 128 + signum
+    return 0
+
+
+def preflight(arguments: Sequence[str], config_dir: Path, config_name: str) -> None:
+    """Compose and check what a command line asks for, before Hydra or anything else begins.
+
+    The points of a sweep are left to the sweeper, but for what they have in common.
+
+    Raises:
+        SnnError: something is wrong; the message names the key.
+    """
+    args = get_args_parser().parse_args(list(arguments))
+    asks_for_text = args.help or args.hydra_help or args.cfg or args.info
+    elsewhere = args.config_dir or args.config_path or args.config_name
+    if asks_for_text or args.shell_completion or elsewhere:
+        return  # Hydra answers, or reads other files, which are checked when the run starts
+    with initialize_config_dir(str(config_dir), version_base="1.3", job_name="train"):
+        composer = Composer(config_dir, config_name)
+        hydra = composer.settings(args.overrides, RunMode.MULTIRUN).hydra
+        if args.multirun or hydra.mode == RunMode.MULTIRUN:
+            _check_sweep(composer, args.overrides, hydra)
+        else:
+            _check_run(composer, args.overrides)
+
+
+def _check_run(composer: Composer, overrides: Sequence[str]) -> None:
+    """Check a single run, and its directory before Hydra writes there."""
+    swept = [o.input_line for o in parse(overrides) if o.is_sweep_override()]
+    if swept:
+        raise SnnError(f"{swept[0]}: several values are a sweep; give -m: python train.py -m ...")
+    config = composer.checked(overrides, here=True)
+    directory = RunDirectory(composer.run_dir(overrides))
+    directory.check_usable()
+    directory.checkpoint_for(config["ckpt_path"], config)
+
+
+def _check_sweep(composer: Composer, overrides: Sequence[str], hydra: Any) -> None:
+    parsed = parse(overrides)
+    for override in parsed:
+        if override.is_sweep_override() and override.key_or_group.split(".")[0] == "sweep":
+            raise SnnError(f"{override.input_line}: one sweep at a time, so one value")
+    chosen = str(hydra.sweeper.get("_target_", ""))
+    if chosen.endswith(".SnnSweeper"):
+        return  # it composes and checks every point itself
+    # Another sweeper chooses its points as it goes; what it is not to choose can be checked.
+    fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
+    composer.checked(fixed, here=False)

@@ -1,0 +1,1 @@
+"""Configurations: composed, checked, told apart, and made into objects."""

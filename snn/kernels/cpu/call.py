@@ -1,0 +1,168 @@
+"""One call of the kernels: C structs that point to the tensors of its arguments."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from snn.kernels.cpu import library, loans
+from snn.kernels.cpu.arguments import Arguments, Sizes, Stage, StageTensors, decode, padded, words
+
+FORWARD, BACKWARD, FUSED = 1, 2, 3
+
+
+class Call:
+    """A problem in the making. Tensors that it points to live as long as it does."""
+
+    def __init__(self, args: Arguments) -> None:
+        self.kernels = library.loaded()
+        self.given, self.read = decode(args)
+        self.sizes = Sizes.of_parts(args, self.given, self.read)
+        self.dtype = self.given[0].tensors.beta.dtype
+        self._alive: list[Tensor] = []
+        nb_stages = len(self.given)
+        self.problem = library.Problem(
+            batch=self.sizes.batch,
+            steps=self.sizes.steps,
+            threads=torch.get_num_threads(),
+            nb_stages=nb_stages,
+        )
+        self.stages = (library.Stage * nb_stages)()
+        self.weights = (ctypes.c_void_p * (nb_stages + 1))()
+        self.grad_weights = (ctypes.c_void_p * (nb_stages + 1))()
+        self.problem.stages = self.stages
+        self.problem.weights, self.problem.grad_weights = self.weights, self.grad_weights
+        self._set_input(args)
+        for i, (target, stage) in enumerate(zip(self.stages, self.given, strict=True)):
+            self._set_stage(target, stage)
+            self.weights[i] = self.pointer(stage.tensors.weight)
+        self.readout = library.Readout()
+        if self.read is not None:
+            self.weights[nb_stages] = self.pointer(self.read.weight)
+            self.readout.classes = self.sizes.classes
+            for name in ("alpha", "beta", "gain"):
+                setattr(self.readout, name, self.pointer(getattr(self.read, name)))
+            self.problem.readout = ctypes.pointer(self.readout)
+
+    def pointer(self, tensor: Tensor | None) -> int | None:
+        """Address of a tensor's data, made contiguous; the call keeps it alive."""
+        if tensor is None:
+            return None
+        if not tensor.is_contiguous():
+            tensor = tensor.detach().contiguous()
+        self._alive.append(tensor)
+        return tensor.data_ptr()
+
+    def _set_input(self, args: Arguments) -> None:
+        target = self.problem.input
+        target.units = args.nb_inputs
+        if args.index is None:
+            target.kind, target.dense = 2, self.pointer(args.x)
+            return
+        nb_rows = args.indptr.numel() - 1
+        nb_samples = nb_rows // max(args.nb_steps, 1)
+        if args.index.numel():
+            low, high = (int(i) for i in args.index.aminmax())
+            if low < 0 or high >= nb_samples:
+                raise IndexError(f"sample index outside 0..{nb_samples - 1}: {low}..{high}")
+        target.kind = 0 if args.x.dtype == torch.int16 else 1
+        target.indptr, target.events = self.pointer(args.indptr), self.pointer(args.x)
+        target.index = self.pointer(args.index)
+        target.events_per_step = args.indptr[-1].item() / max(nb_rows, 1)
+
+    def _set_stage(self, target: ctypes.Structure, stage: Stage) -> None:
+        code, numbers = stage.code, stage.numbers
+        target.kind, target.units = code.encoder, stage.units
+        target.surrogate, target.reset_zero = code.surrogate, code.reset_zero
+        target.attached, target.lag = code.attached, code.lag
+        target.threshold, target.initial, target.scale = numbers
+        for name in ("recurrent", "alpha", "beta", "gain", "bias"):
+            setattr(target, name, self.pointer(getattr(stage.tensors, name)))
+        if stage.mask is not None:
+            target.mask, target.mask_steps = self.pointer(stage.mask), stage.mask.shape[1]
+
+    def new_trace(self) -> Tensor:
+        """Memory for what the backward pass reads, uint8 ``[bytes]``; already the call's own."""
+        trace = loans.lend(self.sizes.trace_bytes)
+        self.set_trace(trace)
+        return trace
+
+    def set_trace(self, trace: Tensor) -> None:
+        """Potentials and currents of all stages come first, as they want the alignment; then bits.
+
+        Raises:
+            RuntimeError: a forward pass that kept no trace is asked for gradients.
+        """
+        if trace.numel() != self.sizes.trace_bytes:
+            raise RuntimeError("the forward pass kept no trace for a backward pass")
+        size, rows = self.dtype.itemsize, self.sizes.batch * self.sizes.steps
+        lanes = self.kernels.vector_bytes // size
+        position = self.pointer(trace) or 0
+        for target, stage in zip(self.stages, self.given, strict=True):
+            numbers = rows * padded(stage.units, lanes) * size
+            target.potential = position
+            position += numbers
+            if stage.code.keep_current:
+                target.current = position
+                position += numbers
+        for target, stage in zip(self.stages, self.given, strict=True):
+            target.spikes = position
+            position += rows * words(stage.units) * 8
+
+    def want_gradients(self, wanted: Sequence[bool]) -> list[Tensor | None]:
+        """Outputs for the gradients of those parameters that want one, known to the call."""
+        pending = iter(wanted)
+        grads: list[Tensor | None] = []
+
+        def output(parameter: Tensor | None) -> int | None:
+            if parameter is None:
+                return None
+            # contiguous, whatever the parameter is
+            grads.append(parameter.new_empty(parameter.shape) if next(pending) else None)
+            return self.pointer(grads[-1])
+
+        for i, (target, stage) in enumerate(zip(self.stages, self.given, strict=True)):
+            self.grad_weights[i] = output(stage.tensors.weight)
+            for name, parameter in zip(StageTensors._fields[1:], stage.tensors[1:], strict=True):
+                setattr(target, f"grad_{name}", output(parameter))
+        if self.read is not None:
+            self.grad_weights[len(self.stages)] = output(self.read.weight)
+        return grads
+
+    def set_loss(
+        self, labels: Tensor, sample_weight: Tensor, rate: float, smoothing: float
+    ) -> tuple[Tensor, Tensor]:
+        """The fused step's loss from labels and weights ``[batch]``.
+
+        Returns:
+            Each sample's part of the negative log-likelihood and its hidden spikes, float64
+            ``[batch]``, written when the call runs.
+        """
+        nll, spikes = torch.empty(2, self.sizes.batch, dtype=torch.float64)
+        self.loss = library.Loss(
+            labels=self.pointer(labels),
+            sample_weight=self.pointer(sample_weight.to(self.dtype)),
+            nll=self.pointer(nll),
+            spikes=self.pointer(spikes),
+            spike_rate=rate,
+            smoothing=smoothing,
+        )
+        self.problem.loss = ctypes.pointer(self.loss)
+        return nll, spikes
+
+    def run(self, mode: int) -> None:
+        """Call the kernels.
+
+        Raises:
+            IndexError: an event names a unit that the first layer has no weights for.
+            ValueError: a stage names a surrogate that was not compiled.
+        """
+        function = self.kernels.functions[self.dtype.itemsize]
+        status = function(ctypes.byref(self.problem), mode)
+        if status == 2:
+            raise ValueError("a surrogate's number is none of the compiled ones")
+        if status:
+            raise IndexError(f"an event's unit lies outside 0..{self.problem.input.units - 1}")

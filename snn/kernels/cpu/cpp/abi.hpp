@@ -1,0 +1,97 @@
+// What crosses the border between Python and the kernels: plain C structs, mirrored field by field
+// in snn/kernels/cpu/library.py. T is float or double, the same for all arrays of a problem. All arrays
+// are contiguous; a null pointer means "absent" for an input and "not wanted" for an output.
+#pragma once
+
+#include <cstdint>
+
+namespace snn {
+
+// To be raised, here and there, when a field or a number comes to mean something else: a new order
+// of surrogates, another unit. Names, kinds and places of the fields guard themselves (layout.hpp).
+constexpr int64_t kMeaning = 1;
+
+enum InputKind : int64_t { kEvents16, kEvents32, kDense };
+enum StageKind : int64_t { kLif, kEncoder };
+
+// Input of the first stage. Events: row sample * steps + t of a store in compressed sparse rows.
+struct Input {
+  int64_t kind;
+  int64_t units;          // I; for an encoder: channels
+  const int64_t* indptr;  // [samples * steps + 1]
+  const void* events;     // int16 or int32 unit ids, [events]
+  const int64_t* index;   // [batch]: which samples of the store
+  const void* dense;      // [batch, steps, I]
+  double events_per_step; // of a sample, on average over the store: chooses a way, not a result
+};
+
+// A layer of spiking units. Its incoming weights belong to the stage before, or to the input.
+struct Stage {
+  int64_t kind;
+  int64_t units;          // H
+  const void* recurrent;  // V [H, H]
+  const void* alpha;      // [H] decay of the synaptic current
+  const void* beta;       // [H] decay of the membrane potential
+  const void* gain;       // [H] factor of the current; of an encoder: its gain
+  const void* bias;       // [H] of an encoder
+  double threshold, initial, scale;
+  int64_t surrogate;      // an enum Surrogate
+  int64_t reset_zero;     // 1: to zero, 0: subtract threshold
+  int64_t attached;       // 1: the reset takes part in the gradient
+  int64_t lag;            // steps from a spike to the recurrent current: 2 "previous", 1 "current"
+  const void* mask;       // [batch, mask_steps, H] factors on the outgoing spikes
+  int64_t mask_steps;     // 1 or steps
+  // Written forward, read backward.
+  void* potential;        // U: batch * steps * H, rows padded to padding(); layout private
+  void* current;          // I: the same; needed if attached or if gradients of constants are wanted
+  uint64_t* spikes;       // [batch, steps, (H + 63) / 64] bit sets
+  void* counts;           // [batch, H]
+  void* dense_spikes;     // [batch, steps, H]
+  // Gradients that come in.
+  const void* grad_counts;  // [batch, H]
+  const void* grad_dense;   // [batch, steps, H]
+  // Gradients that go out.
+  void* grad_recurrent;   // [H, H]
+  void* grad_alpha;       // [H]
+  void* grad_beta;        // [H]
+  void* grad_gain;        // [H]
+  void* grad_bias;        // [H]
+  void* grad_drive;       // [batch, steps, H]: of the stage's feed-forward drive x W
+};
+
+// Non-spiking leaky readout after the last stage.
+struct Readout {
+  int64_t classes;        // C
+  const void* alpha;      // [C]
+  const void* beta;       // [C]
+  const void* gain;       // [C]
+  void* trace;            // [batch, steps + 1, C]
+  const void* grad_trace; // [batch, steps + 1, C]
+  void* logits;           // [batch, C]: maximum over time
+  int64_t* argmax;        // [batch, C]: where it is first reached
+};
+
+// Loss of the fused step: weighted NLL of the maxima, and a rate on every hidden spike.
+struct Loss {
+  const int64_t* labels;      // [batch]
+  const void* sample_weight;  // [batch]: class weight over the sum of class weights
+  double* nll;                // [batch]: weighted contributions
+  double* spikes;             // [batch]: hidden spikes of each sample
+  double spike_rate;          // gradient of the penalty with respect to each count
+  double smoothing;           // share of each label that is spread over all classes
+};
+
+struct Problem {
+  int64_t batch, steps, threads;
+  Input input;
+  int64_t nb_stages;
+  Stage* stages;
+  const void** weights;   // [nb_stages + 1]: into stage s, [inputs of s, H_s]; the last: readout
+  void** grad_weights;    // [nb_stages + 1]
+  Readout* readout;       // null: the network ends with spikes
+  Loss* loss;             // null unless forward and backward are fused
+};
+
+enum Mode : int64_t { kForward = 1, kBackward = 2, kFused = 3 };
+
+}  // namespace snn

@@ -1,0 +1,242 @@
+"""Layers that own weights: recurrent LIF, leaky readout, trainable current encoder.
+
+The mathematics is in :mod:`snn.neurons`; here live parameters and their initial values.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from snn.errors import ConfigError
+from snn.neurons import (
+    EncoderState,
+    LIFDynamics,
+    LIFState,
+    ReadoutState,
+    current_encoder,
+    leaky_readout,
+    lif,
+)
+
+Learn = Literal["fixed", "layer", "neuron"]
+Fan = Literal["in", "out"]
+DropoutMask = Literal["sample", "step"]
+
+
+def normal_weight(rows: int, columns: int, scale: float, fan: Fan = "in") -> nn.Parameter:
+    """Weights ``[rows, columns]`` drawn from a normal with standard deviation scale / sqrt(fan).
+
+    ``fan="in"`` divides by the number of inputs (SpyTorch), ``"out"`` by that of outputs
+    (thesis fig. 9).
+    """
+    std = scale / math.sqrt(rows if fan == "in" else columns)
+    return nn.Parameter(torch.empty(rows, columns).normal_(0.0, std))
+
+
+# float32 rounds sigmoid(17) to 1. At 15 a time constant is three million steps: long enough.
+_LOGIT_LIMIT = 15.0
+
+
+class Decay(nn.Module):
+    """Decay factors per step, in (0, 1), fixed or learned.
+
+    A learned factor is stored as its logit, so that no update can push it out of (0, 1).
+
+    Args:
+        factor: the (initial) factor of all units, or one for each, ``[unit]``.
+        units: number of units of the layer.
+        learn: ``fixed``, or learned with one value per ``layer`` or per ``neuron``.
+
+    Raises:
+        ConfigError: a factor lies outside (0, 1), or units with factors of their own are to learn
+            a common one.
+    """
+
+    factor: float | Tensor
+
+    def __init__(self, factor: float | Tensor, units: int, learn: Learn = "fixed") -> None:
+        super().__init__()
+        each = torch.as_tensor(factor, dtype=torch.float64)
+        outside = each[~((each > 0) & (each < 1))]
+        if outside.numel():
+            allowed = "between 0 and 1, both excluded"
+            raise ConfigError("decay", outside.flatten()[0].item(), allowed)
+        if each.ndim and learn == "layer":
+            raise ConfigError("learn", learn, "fixed or neuron, where each neuron has its own tau")
+        self.logit = None
+        if learn != "fixed":
+            shape = () if learn == "layer" else (units,)
+            logit = torch.logit(each).expand(shape).to(torch.get_default_dtype(), copy=True)
+            self.logit = nn.Parameter(logit)
+        elif each.ndim:
+            # It was drawn, so it belongs to the weights.
+            self.register_buffer("factor", each.to(torch.get_default_dtype()))
+        else:
+            self.factor = float(factor)
+
+    def forward(self) -> Tensor | float:
+        """The factor: a float if fixed and common (exact in every dtype), else a scalar or
+        ``[unit]``."""
+        if self.logit is None:
+            return self.factor
+        return torch.sigmoid(self.logit.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
+
+
+class RecurrentLIF(nn.Module):
+    """Recurrent current-based LIF layer (:func:`snn.neurons.lif`).
+
+    Args:
+        nb_inputs: size of the input.
+        nb_units: number of neurons.
+        alpha: decay of the synaptic current per step, of all neurons or ``[unit]``.
+        beta: decay of the membrane potential per step, likewise.
+        dynamics: threshold, surrogate, reset and timing.
+        recurrent: with recurrent weights, or feed-forward only.
+        learn_alpha: see :class:`Decay`.
+        learn_beta: see :class:`Decay`.
+        weight_scale: standard deviation of ``weight`` times sqrt(fan).
+        recurrent_weight_scale: the same of ``recurrent_weight``.
+        fan: which fan divides, see :func:`normal_weight`.
+        dropout: probability that a spike does not reach the layer's targets.
+        dropout_mask: draw one mask per ``sample`` and hold it over time, or one per ``step``.
+    """
+
+    def __init__(
+        self,
+        nb_inputs: int,
+        nb_units: int,
+        alpha: float | Tensor,
+        beta: float | Tensor,
+        dynamics: LIFDynamics | None = None,
+        *,
+        recurrent: bool = True,
+        learn_alpha: Learn = "fixed",
+        learn_beta: Learn = "fixed",
+        weight_scale: float = 0.2,
+        recurrent_weight_scale: float = 0.2,
+        fan: Fan = "in",
+        dropout: float = 0.0,
+        dropout_mask: DropoutMask = "sample",
+    ) -> None:
+        super().__init__()
+        self.nb_units = nb_units
+        self.dynamics = dynamics or LIFDynamics()
+        self.dropout, self.dropout_mask = dropout, dropout_mask
+        self.weight = normal_weight(nb_inputs, nb_units, weight_scale, fan)
+        self.recurrent_weight = (
+            normal_weight(nb_units, nb_units, recurrent_weight_scale, fan) if recurrent else None
+        )
+        self.alpha = Decay(alpha, nb_units, learn_alpha)
+        self.beta = Decay(beta, nb_units, learn_beta)
+
+    def draw_mask(self, batch: int, steps: int) -> Tensor | None:
+        """A dropout mask ``[batch, step or 1, unit]`` while training, else None.
+
+        Kept spikes are scaled up by ``1 / (1 - dropout)``, so that evaluation needs no factor.
+        """
+        if not self.training or self.dropout == 0.0:
+            return None
+        steps = 1 if self.dropout_mask == "sample" else steps
+        keep = torch.full_like(self.weight[:1, :], 1.0 - self.dropout, requires_grad=False)
+        return torch.bernoulli(keep.expand(batch, steps, -1)) / (1.0 - self.dropout)
+
+    def forward(
+        self, x: Tensor, state: LIFState | None = None, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, LIFState]:
+        """Spikes and potentials ``[batch, step, unit]`` and the final state; see :func:`lif`."""
+        return lif(
+            x,
+            self.weight,
+            self.recurrent_weight,
+            self.alpha(),
+            self.beta(),
+            self.dynamics,
+            state,
+            mask,
+        )
+
+
+class LeakyReadout(nn.Module):
+    """Non-spiking leaky readout (:func:`snn.neurons.leaky_readout`)."""
+
+    def __init__(
+        self,
+        nb_inputs: int,
+        nb_classes: int,
+        alpha: float,
+        beta: float,
+        *,
+        leak_scaled_input: bool = False,
+        weight_scale: float = 0.2,
+        fan: Fan = "in",
+    ) -> None:
+        super().__init__()
+        self.leak_scaled_input = leak_scaled_input
+        self.weight = normal_weight(nb_inputs, nb_classes, weight_scale, fan)
+        self.alpha = Decay(alpha, nb_classes)
+        self.beta = Decay(beta, nb_classes)
+
+    def forward(
+        self, spikes: Tensor, state: ReadoutState | None = None
+    ) -> tuple[Tensor, ReadoutState]:
+        """The trace ``[batch, step + 1, class]`` and the final state."""
+        return leaky_readout(
+            spikes,
+            self.weight,
+            self.alpha(),
+            self.beta(),
+            leak_scaled_input=self.leak_scaled_input,
+            state=state,
+        )
+
+
+class CurrentEncoder(nn.Module):
+    """Trainable encoding of analog signals (:func:`snn.neurons.current_encoder`).
+
+    Gain and bias of each unit start from a standard normal, so that the copies of a channel
+    cover different ranges of the signal.
+
+    Args:
+        nb_channels: number of analog channels.
+        copies: encoding units per channel.
+        beta: decay of the membrane potential per step.
+        threshold: potential above which a unit spikes.
+        scale: steepness of the surrogate derivative.
+        surrogate: its shape.
+    """
+
+    def __init__(
+        self,
+        nb_channels: int,
+        copies: int,
+        beta: float,
+        *,
+        threshold: float = 1.0,
+        scale: float = 100.0,
+        surrogate: str = "fast_sigmoid",
+    ) -> None:
+        super().__init__()
+        self.nb_units = nb_channels * copies
+        self.threshold, self.scale, self.surrogate = threshold, scale, surrogate
+        self.gain = nn.Parameter(torch.randn(self.nb_units))
+        self.bias = nn.Parameter(torch.randn(self.nb_units))
+        self.beta = Decay(beta, self.nb_units)
+
+    def forward(
+        self, x: Tensor, state: EncoderState | None = None
+    ) -> tuple[Tensor, Tensor, EncoderState]:
+        """Spikes and potentials ``[batch, step, unit]`` and the final state."""
+        return current_encoder(
+            x,
+            self.gain,
+            self.bias,
+            self.beta(),
+            threshold=self.threshold,
+            scale=self.scale,
+            surrogate=self.surrogate,
+            state=state,
+        )

@@ -1,0 +1,227 @@
+"""A spiking network: encoder for analog input, hidden LIF layers, leaky readout."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
+
+from torch import Tensor, nn
+
+from snn.errors import ConfigError
+from snn.events import EventBatch, EventStore
+from snn.kernels import gpu, surrogates
+from snn.kernels.cpu import ops
+from snn.network.hooks import bypassed
+from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
+from snn.neurons import EncoderState, LIFState, ReadoutState, logits
+
+log = logging.getLogger(__name__)
+
+Backend = Literal["auto", "einsum", "cpu", "gpu"]
+
+
+def _kernels(backend: str) -> ModuleType:
+    """The operations of a backend; those of the GPU import Triton."""
+    if backend == "gpu":
+        return importlib.import_module("snn.kernels.gpu.ops")
+    return ops
+
+
+def _usable(
+    backend: str, x: Tensor | EventBatch | EventStore, weight: Tensor, sizes: Sequence[int]
+) -> tuple[str | None, str]:
+    """Why a backend's kernels cannot be used, or None; and what they are."""
+    if backend == "gpu":
+        obstacle = gpu.obstacle(x, weight.dtype, weight.device)
+        return obstacle, "" if obstacle else gpu.description(sizes)
+    obstacle = ops.obstacle(x, weight.dtype, weight.device.type)
+    return obstacle, "" if obstacle else f"compiled kernels, {ops.instruction_set()}"
+
+
+class NetworkOutput(NamedTuple):
+    """What training needs of a forward pass; both carry gradients."""
+
+    logits: Tensor
+    """``[batch, class]``."""
+    spike_counts: list[Tensor]
+    """Spikes per sample and neuron, one ``[batch, unit]`` for each hidden layer."""
+
+
+class NetworkState(NamedTuple):
+    """State of all parts between two chunks of a sequence."""
+
+    encoder: EncoderState | None
+    hidden: list[LIFState]
+    readout: ReadoutState
+    masks: list[Tensor | None]
+    """Dropout masks that are held over the whole sequence."""
+
+
+class Trace(NamedTuple):
+    """Everything that happened in the network, ``[batch, step, unit]`` each."""
+
+    input: Tensor
+    """Spikes that the first hidden layer received (the encoder's, if there is one)."""
+    spikes: list[Tensor]
+    potentials: list[Tensor]
+    """Membrane potentials of each hidden layer, before the reset of that step."""
+    output: Tensor
+    """Readout potentials, ``[batch, step + 1, class]``, the initial state first."""
+    state: NetworkState
+
+
+class SpikingNetwork(nn.Module):
+    """Hidden LIF layers one after another between an optional encoder and a readout.
+
+    Args:
+        hidden: one or several layers; each one's ``nb_units`` is the next one's ``nb_inputs``.
+        readout: turns the last layer's spikes into a trace per class.
+        encoder: turns analog input into spikes; None for input that is spikes already.
+        logit_rule: ``max``, ``mean``, ``last`` or ``sum_softmax`` over the readout's trace.
+        backend: ``einsum`` is the reference in PyTorch operations, ``cpu`` and ``gpu`` the kernels
+            with the same results; ``auto`` takes those of the network's device where they can be
+            used. The kernels do not call the layers: where one has hooks or is of a subclass, they
+            are not used.
+
+    Weights are plain parameters, always ``[input, output]``: ``hidden[i].weight``,
+    ``hidden[i].recurrent_weight``, ``readout.weight``, ``encoder.gain``, ``encoder.bias``.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[RecurrentLIF],
+        readout: LeakyReadout,
+        encoder: CurrentEncoder | None = None,
+        logit_rule: str = "max",
+        backend: Backend = "auto",
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.hidden = nn.ModuleList(hidden)
+        self.readout = readout
+        self.logit_rule = logit_rule
+        self.backend = backend
+        self.last_backend: str | None = None
+        """The backend that was used last."""
+        self._last_reason: str | None = None
+
+    def forward(self, x: Tensor | EventBatch | EventStore) -> NetworkOutput:
+        """Classify a batch.
+
+        Args:
+            x: events, spike counts ``[batch, step, unit]``, or analog ``[batch, step, channel]``
+                if the network has an encoder.
+        """
+        backend = self.backend_for(x)
+        if backend != "einsum":
+            output, counts = _kernels(backend).network(x, **self.kernel_arguments(x))
+            return NetworkOutput(logits(output, self.logit_rule), counts)
+        trace = self.trace(x)
+        return NetworkOutput(
+            logits(trace.output, self.logit_rule), [spikes.sum(1) for spikes in trace.spikes]
+        )
+
+    def backend_for(self, x: Tensor | EventBatch | EventStore) -> str:
+        """The backend of a forward pass, logged with the reason when either changes.
+
+        Raises:
+            ConfigError: the backend was named and cannot be used here.
+        """
+        chosen, reason = "einsum", "as configured"
+        if self.backend != "einsum":
+            weight = self.readout.weight
+            named = "gpu" if weight.is_cuda else "cpu"
+            named = named if self.backend == "auto" else self.backend
+            obstacle, reason = _usable(named, x, weight, [layer.nb_units for layer in self.hidden])
+            obstacle = obstacle or self._bypassed() or self._without_kernel()
+            if obstacle and self.backend != "auto":
+                raise ConfigError("model.backend", self.backend, f"auto or einsum: {obstacle}")
+            chosen, reason = ("einsum", obstacle) if obstacle else (named, reason)
+        if (chosen, reason) != (self.last_backend, self._last_reason):
+            log.info("backend %s: %s", chosen, reason)
+            self.last_backend, self._last_reason = chosen, reason
+        return chosen
+
+    def _bypassed(self) -> str | None:
+        """What the kernels would leave out, since they do not call the layers; None if nothing."""
+        if type(self).trace is not SpikingNetwork.trace:
+            return f"{type(self).__name__} has a trace of its own"
+        stages = [(layer, RecurrentLIF) for layer in self.hidden]
+        stages.append((self.readout, LeakyReadout))
+        if self.encoder is not None:
+            stages.append((self.encoder, CurrentEncoder))
+        return next(filter(None, (bypassed(*stage) for stage in stages)), None)
+
+    def _without_kernel(self) -> str | None:
+        """Which surrogate only the reference has; None if the kernels have all of them."""
+        names = [layer.dynamics.surrogate for layer in self.hidden]
+        return surrogates.obstacle(
+            names if self.encoder is None else [*names, self.encoder.surrogate]
+        )
+
+    def kernel_arguments(self, x: Tensor | EventBatch | EventStore) -> dict[str, Any]:
+        """The parameters as the kernels take them; draws the dropout masks."""
+        batch, steps = x.shape[:2] if isinstance(x, Tensor) else (len(x), x.nb_steps)
+        layers = [
+            ops.LIFParameters(
+                layer.weight,
+                layer.recurrent_weight,
+                layer.alpha(),
+                layer.beta(),
+                layer.dynamics,
+                layer.draw_mask(batch, steps),
+            )
+            for layer in self.hidden
+        ]
+        readout, e = self.readout, self.encoder
+        return {
+            "layers": layers,
+            "readout": ops.ReadoutParameters(
+                readout.weight, readout.alpha(), readout.beta(), readout.leak_scaled_input
+            ),
+            "encoder": None
+            if e is None
+            else ops.EncoderParameters(e.gain, e.bias, e.beta(), e.threshold, e.scale, e.surrogate),
+        }
+
+    def trace(
+        self, x: Tensor | EventBatch | EventStore, state: NetworkState | None = None
+    ) -> Trace:
+        """Run the network and keep everything.
+
+        Args:
+            x: as in :meth:`forward`; or one chunk of a longer sequence.
+            state: ``trace.state`` of the chunk before; None starts from rest.
+
+        Returns:
+            The trace. A sequence run in chunks gives the same spikes, potentials and outputs as
+            in one piece; only the readout's trace repeats the chunk boundary as its first entry.
+        """
+        dtype = self.readout.weight.dtype
+        x = x.to(dtype) if isinstance(x, Tensor) else x.to_dense(dtype)
+        encoder_state = state.encoder if state else None
+        if self.encoder is not None:
+            x, _, encoder_state = self.encoder(x, encoder_state)
+        masks = [
+            state.masks[i]
+            if state and state.masks[i] is not None
+            else layer.draw_mask(*x.shape[:2])
+            for i, layer in enumerate(self.hidden)
+        ]
+        sent, spikes, potentials, hidden_states = x, [], [], []
+        for i, layer in enumerate(self.hidden):
+            s, u, layer_state = layer(sent, state.hidden[i] if state else None, masks[i])
+            spikes.append(s)
+            potentials.append(u)
+            hidden_states.append(layer_state)
+            sent = s if masks[i] is None else s * masks[i]
+        output, readout_state = self.readout(sent, state.readout if state else None)
+        held = [
+            mask if layer.dropout_mask == "sample" else None
+            for layer, mask in zip(self.hidden, masks, strict=True)
+        ]
+        end = NetworkState(encoder_state, hidden_states, readout_state, held)
+        return Trace(x, spikes, potentials, output, end)

@@ -1,0 +1,163 @@
+"""One run from its configuration to its record."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from snn.config.assembly import Parts, build
+from snn.errors import RunError
+from snn.runs import RunDirectory, config_hash, make_result, recorded, write_json
+from snn.runs.environment import environment
+from snn.runs.state import State, look
+from snn.runs.status import now
+from snn.training.evaluation import Metrics, measure
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    config: dict[str, Any], run: RunDirectory, overrides: Sequence[str], progress: str
+) -> dict[str, Any]:
+    """Train, evaluate and record one run, in a new directory or from ``ckpt_path``.
+
+    Args:
+        config: resolved and checked.
+        run: where the run writes.
+        overrides: of the command line, for the record.
+        progress: ``bar``, ``lines`` or ``none``.
+
+    Returns:
+        What stands in the run's ``result.json``.
+
+    Raises:
+        SnnError: the directory cannot be used, or the run fails in a way that a user can mend.
+    """
+    with run.owned():
+        checkpoint = run.checkpoint_for(config["ckpt_path"], config)
+        return _recorded(config, run, overrides, progress, checkpoint)
+
+
+def train_or_go_on(
+    config: dict[str, Any], run: RunDirectory, overrides: Sequence[str], progress: str
+) -> dict[str, Any]:
+    """Bring a point of a sweep to its end, from wherever its directory shows it to be.
+
+    A completed run is not trained again: its stored result is returned. An interrupted or failed
+    one goes on from its last checkpoint. One that is completed but for its test part is measured.
+
+    Args, returns: as :func:`train`.
+
+    Raises:
+        BusyError: another process trains it.
+        RunError: the directory holds something else, or a damaged record.
+    """
+    with run.owned():
+        found = look(run, config)
+        if found.state is State.COMPLETED:
+            log.info("already completed: %s", run.path)
+            return dict(found.result)
+        if found.state is State.REFUSED:
+            raise RunError(found.reason)
+        if found.state is State.UNTESTED:
+            # The weights that were asked about before: training anew would be another answer.
+            run.load_weights(run.last)
+            return _recorded(config, run, overrides, progress, run.last)
+        return _recorded(config, run, overrides, progress, _usable_checkpoint(run))
+
+
+def _usable_checkpoint(run: RunDirectory) -> Path | None:
+    if not run.last.exists():
+        return None
+    try:
+        run.load_weights(run.last)
+    except RunError as error:
+        log.warning("starts anew: %s", error)
+        run.best.unlink(missing_ok=True)  # it would outlive the epochs that it was the best of
+        return None
+    return run.last
+
+
+def _recorded(
+    config: dict[str, Any],
+    run: RunDirectory,
+    overrides: Sequence[str],
+    progress: str,
+    checkpoint: Path | None,
+) -> dict[str, Any]:
+    with recorded(run.status, {"config_hash": config_hash(config)}):
+        write_json(run.config, config)
+        result = _train(config, run, overrides, progress, checkpoint)
+        write_json(run.result, result)
+        return result
+
+
+def _train(
+    config: dict[str, Any],
+    run: RunDirectory,
+    overrides: Sequence[str],
+    progress: str,
+    checkpoint: Path | None,
+) -> dict[str, Any]:
+    start = now()
+    if config["threads"]:
+        torch.set_num_threads(config["threads"])
+    pl.seed_everything(config["seed"], workers=True, verbose=False)
+    parts = build(
+        config,
+        run.path,
+        progress=progress,
+        resume=checkpoint is not None,
+        overridden={override.partition("=")[0].lstrip("+") for override in overrides},
+    )
+    log.info("data: %s", ", ".join(f"{k} {v}" for k, v in parts.datamodule.summary.items()))
+    if checkpoint is not None:
+        log.info("going on from %s", checkpoint)
+    run.begun = True
+    parts.trainer.fit(
+        parts.module, datamodule=parts.datamodule, ckpt_path=checkpoint, weights_only=True
+    )
+    final, best, best_epoch = _measured(parts, run)
+    if parts.hyper_parameters is not None:
+        parts.hyper_parameters.finish(parts.trainer, final, best)
+    facts = {
+        **parts.stopwatch.facts(),
+        "nb_parameters": sum(p.numel() for p in parts.module.parameters()),
+        **{f"data.{key}": value for key, value in parts.datamodule.summary.items()},
+        "backend": getattr(parts.module.network, "last_backend", None),  # another model has none
+        **environment(parts.module.device),
+        "start": start,
+        "end": now(),
+    }
+    return make_result(
+        config=config,
+        overrides=overrides,
+        final=final,
+        best=best,
+        best_epoch=best_epoch,
+        facts=facts,
+    )
+
+
+def _measured(parts: Parts, run: RunDirectory) -> tuple[Metrics, Metrics | None, int | None]:
+    """Metrics of the final weights, and of those that did best on the validation part.
+
+    Returns:
+        Final metrics; best metrics and their epoch counted from 1, or None and None if no
+        validation part chose any.
+    """
+    trained = parts.trainer, parts.module, parts.datamodule
+    final_epoch = parts.trainer.current_epoch
+    final = measure(*trained)
+    if parts.datamodule.val is None or not run.best.exists():
+        return final, None, None
+    weights, epoch = run.load_weights(run.best)
+    if epoch + 1 == final_epoch:
+        return final, final, final_epoch
+    parts.module.load_state_dict(weights)
+    return final, measure(*trained), epoch + 1

@@ -1,0 +1,59 @@
+"""``sweep.json``: the points that a sweep was last asked for. ``sweep_status.json``: its driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from snn.errors import RunError
+from snn.files import read_json, write_json
+from snn.runs.status import is_live
+
+PLAN_VERSION = 1
+PLAN, DRIVER = "sweep.json", "sweep_status.json"
+
+
+def write_plan(
+    directory: Path, points: Iterable[tuple[str, Iterable[str]]], command: Iterable[str]
+) -> None:
+    """Write the plan.
+
+    Args:
+        directory: the sweep's.
+        points: ``(name of the run's directory, its overrides)``.
+        command: the command line behind it.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    plan = {
+        "schema_version": PLAN_VERSION,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": list(command),
+        "points": {name: list(overrides) for name, overrides in points},
+    }
+    write_json(directory / PLAN, plan)
+
+
+def planned_points(directory: Path) -> Mapping[str, list[str]] | None:
+    """``{name: overrides}`` of the plan in a directory; None if there is none that can be read."""
+    try:
+        plan = read_json(directory / PLAN)
+    except RunError:
+        return None
+    points = plan.get("points") if isinstance(plan, dict) else None
+    if not isinstance(points, dict) or plan.get("schema_version", 0) > PLAN_VERSION:
+        return None
+    return points
+
+
+def is_driven(directory: Path) -> bool:
+    """Whether a process is at work that starts points of the sweep in this directory."""
+    path = directory / DRIVER
+    try:
+        status: Any = read_json(path)
+    except RunError:
+        return False
+    return isinstance(status, dict) and status.get("state") == "running" and is_live(path, status)

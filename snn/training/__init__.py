@@ -1,0 +1,1 @@
+"""What Lightning needs to train a network: module, losses, metrics, callbacks, loggers."""

@@ -1,0 +1,45 @@
+"""Metrics of a trained network on every split."""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from snn.data.base import SpikeDataModule
+from snn.network import SpikingNetwork
+from snn.network.synops import synaptic_operations
+from snn.training.module import SpikingClassifier
+
+Metrics = dict[str, float]
+
+
+def measure(trainer: pl.Trainer, module: SpikingClassifier, datamodule: SpikeDataModule) -> Metrics:
+    """``{"<split>/<metric>": value}`` of the weights that the network has now."""
+    trainer.test(module, datamodule=datamodule, verbose=False)
+    metrics, network = dict(module.results), module.network
+    if type(network) is SpikingNetwork:  # of another model, nobody knows the synapses
+        for split in datamodule.test_splits:
+            arriving = input_spikes(network, datamodule, split)
+            layers = range(len(network.hidden))
+            hidden = [metrics[f"{split}/hidden{i}/spikes_per_sample"] for i in layers]
+            operations = synaptic_operations(network, arriving, hidden)
+            metrics[f"{split}/synops_per_sample"] = operations
+    return metrics
+
+
+@torch.no_grad()
+def input_spikes(network: SpikingNetwork, data: SpikeDataModule, split: str) -> float:
+    """Spikes per sample of a split that reach the first hidden layer: events, or the encoder's."""
+    samples = data.split(split)
+    counts = samples.counts()
+    if counts is None:
+        counts = torch.cat([_encoded(network, x) for x, _ in data.eval_dataloaders()[split]])
+    return counts.double().mean().item()
+
+
+def _encoded(network: SpikingNetwork, x: Tensor) -> Tensor:
+    """Spikes of the encoder, ``[batch]``."""
+    weight = network.readout.weight
+    spikes, _, _ = network.encoder(x.to(weight.device, weight.dtype))
+    return spikes.sum((1, 2)).cpu()

@@ -1,0 +1,167 @@
+"""The LightningModule: loss, metrics and optimizer around a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import Tensor, nn
+
+from snn.errors import DivergedError
+from snn.events import EventBatch
+from snn.network import NetworkOutput, SpikingNetwork
+from snn.network.layers import Decay
+from snn.training.losses import ClassificationLoss, SpikeRegularizer
+from snn.training.metrics import SplitMetrics
+from snn.training.step import fused_step, plain_step
+
+Batch = tuple[EventBatch | Tensor, Tensor]
+
+ON_THE_BAR = {"running/loss", "train/accuracy", "val/accuracy"}
+
+
+class SpikingClassifier(pl.LightningModule):
+    """Trains a spiking network as a classifier.
+
+    Metrics are named ``<split>/<metric>``. Those of ``running`` are means over the batches of an
+    epoch while the weights change, with labels smoothed if they are; those of ``train``, ``val``
+    and ``test`` are measured in a pass of their own with the weights of that moment.
+
+    Args:
+        network: gives logits and spike counts; the sizes of its layers are ``hidden[i].nb_units``.
+        loss: from logits and labels.
+        regularizer: from spike counts; added to the loss.
+        nb_classes: number of classes.
+        optimizer: from parameters to an optimizer.
+        scheduler: from an optimizer to a learning-rate scheduler, stepped once per epoch.
+    """
+
+    def __init__(
+        self,
+        network: SpikingNetwork,
+        loss: ClassificationLoss,
+        regularizer: SpikeRegularizer,
+        nb_classes: int,
+        optimizer: Callable,
+        scheduler: Callable | None = None,
+    ) -> None:
+        super().__init__()
+        self.network, self.loss, self.regularizer = network, loss, regularizer
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.nb_classes = nb_classes
+        self.split_metrics = nn.ModuleDict()
+        self.results: dict[str, float] = {}
+        self.validated_epoch: int | None = None
+        """Values of the last evaluation pass."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Set by Lightning some sixty times a training step; that it is no parameter, buffer or
+        # module takes PyTorch longer to find out than all the rest of a hook that does nothing.
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    def metrics_of(self, split: str) -> SplitMetrics:
+        """The accumulators of a split, made when it is first seen."""
+        key = f"on_{split}"  # a ModuleDict has no room for the name "train"
+        if key not in self.split_metrics:
+            sizes = [layer.nb_units for layer in self.network.hidden]
+            self.split_metrics[key] = SplitMetrics(self.nb_classes, sizes).to(self.device)
+        return self.split_metrics[key]
+
+    def forward(self, x: EventBatch | Tensor) -> NetworkOutput:
+        """Logits ``[batch, class]`` and spike counts of each hidden layer."""
+        return self.network(x)
+
+    def step(self, batch: Batch, split: str) -> Tensor:
+        """Loss of a batch, counted in the split's metrics."""
+        x, labels = batch
+        output = fused_step(self.network, x, labels, self.loss, self.regularizer)
+        if output is None:
+            output = plain_step(self, x, labels, self.loss, self.regularizer)
+        nb_steps = x.shape[1] if isinstance(x, Tensor) else x.nb_steps
+        self.metrics_of(split).update(
+            output.logits.detach(),
+            labels,
+            output.spike_counts,
+            nb_steps,
+            output.nll.detach(),
+            output.penalty.detach(),
+        )
+        return output.loss
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        return self.step(batch, "running")
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self.step(batch, self.trainer.datamodule.val_splits[dataloader_idx])
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self.step(batch, self.trainer.datamodule.test_splits[dataloader_idx])
+
+    def collect(self, splits: tuple[str, ...]) -> dict[str, float]:
+        """Values of these splits since the epoch began."""
+        return {
+            f"{split}/{name}": value.item()
+            for split in splits
+            for name, value in self.metrics_of(split).compute().items()
+        }
+
+    def publish(self, values: dict[str, float]) -> None:
+        """Log values against the epoch, which runs of different batch sizes have in common."""
+        for name, value in values.items():
+            self.log(name, value, prog_bar=name in ON_THE_BAR)
+        self.log("step", float(self.current_epoch))
+
+    def on_train_epoch_start(self) -> None:
+        self.metrics_of("running").reset()
+
+    def on_train_epoch_end(self) -> None:
+        values = self.collect(("running",))
+        # Weights too: a maximum over time may pass by a potential that is not a number.
+        finite = all(bool(p.isfinite().all()) for p in self.parameters())
+        if not math.isfinite(values["running/loss"]) or not finite:
+            # Said before the epoch's checkpoint is written, so that the last good one stays.
+            what = f"the training loss became {values['running/loss']}"
+            raise DivergedError(
+                f"{what if finite else 'weights became infinite or NaN'} in epoch "
+                f"{self.current_epoch + 1}: try a smaller optimizer.lr, or "
+                "trainer.gradient_clip_val=1"
+            )
+        self.publish(values)
+
+    def on_validation_epoch_start(self) -> None:
+        for split in self.trainer.datamodule.val_splits:
+            self.metrics_of(split).reset()
+
+    def on_validation_epoch_end(self) -> None:
+        self.results = self.collect(self.trainer.datamodule.val_splits)
+        if not self.trainer.sanity_checking:
+            self.validated_epoch = self.current_epoch
+            self.publish(self.results)
+
+    def on_test_epoch_start(self) -> None:
+        for split in self.trainer.datamodule.test_splits:
+            self.metrics_of(split).reset()
+
+    def on_test_epoch_end(self) -> None:
+        self.results = self.collect(self.trainer.datamodule.test_splits)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """All parameters, learned time constants apart: a weight decay is not for them.
+
+        It would pull each towards a decay of 1/2 per step.
+        """
+        decays = [p for m in self.modules() if isinstance(m, Decay) for p in m.parameters()]
+        special = {id(p) for p in decays}
+        groups = [{"params": [p for p in self.parameters() if id(p) not in special]}]
+        return [*groups, {"params": decays, "weight_decay": 0.0}] if decays else groups
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.make_optimizer(self.parameter_groups())
+        if self.make_scheduler is None:
+            return optimizer
+        return [optimizer], [self.make_scheduler(optimizer)]

@@ -1,0 +1,92 @@
+"""Runs of ``train.py`` for tests: in this process, or as a command of their own."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+
+from snn.config.compose import resolved
+from snn.config.schema import check
+from snn.runs import RunDirectory
+from snn.runs.run import train
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A run that learns something in about a second.
+SMALL = (
+    "data.nb_train=60",
+    "data.nb_test=20",
+    "data.nb_classes=4",
+    "data.nb_steps=30",
+    "data.batch_size=64",
+    "model.nb_hidden=24",
+    "model.scale=10",
+    "optimizer.lr=1e-2",
+    "trainer.max_epochs=3",
+    "trainer.accelerator=cpu",
+)
+
+# What two runs of the same command may differ in.
+TIMES = {"start", "end", "fit_seconds", "epoch_seconds", "samples_per_second"}
+
+
+def timeless(result: dict) -> dict:
+    return {
+        key: value
+        for key, value in result.items()
+        if key not in TIMES and not key.startswith("peak_memory_mib.")
+    }
+
+
+def config_of(*overrides: str) -> dict[str, Any]:
+    """A checked configuration, as the command line would make it."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = resolved(compose("train", list(overrides)))
+    check(config)
+    return config
+
+
+def run(directory: Path, *overrides: str) -> dict[str, Any]:
+    """Train in this process; the result."""
+    return train(config_of(*overrides), RunDirectory(directory), list(overrides), "none")
+
+
+def command(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
+    """``python train.py ...`` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def weights(directory: Path, name: str = "last.ckpt") -> dict[str, torch.Tensor]:
+    """The weights in a run's checkpoint."""
+    file = RunDirectory(directory).checkpoints / name
+    return torch.load(file, weights_only=True)["state_dict"]
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    """Whether two runs ended with the same weights, bit for bit."""
+    first, second = weights(a), weights(b)
+    assert first.keys() == second.keys()
+    return all(torch.equal(first[key], second[key]) for key in first)
+
+
+def table(run: Path) -> list[dict[str, str]]:
+    """The rows of a run's ``metrics.csv``, less the columns of time."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return [
+            {k: v for k, v in row.items() if not k.startswith("time/")}
+            for row in csv.DictReader(file)
+        ]

@@ -1,0 +1,191 @@
+"""Configurations are refused in one readable line that names key, value and what is allowed."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_object
+
+from snn.cli.command import preflight
+from snn.errors import SnnError
+from tests.commands import command
+
+ROOT = Path(__file__).resolve().parents[2]
+CONF = ROOT / "conf"
+GROUPS = (
+    "data",
+    "data/encoder",
+    "model",
+    "optimizer",
+    "scheduler",
+    "trainer",
+    "logger",
+    "callbacks",
+)
+
+
+def refusal(*overrides: str) -> str:
+    with pytest.raises(SnnError) as error:
+        preflight(list(overrides), CONF, "train")
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def choices(group: str) -> list[str]:
+    return sorted(f.stem for f in (CONF / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [f"{g}={c}" for g in GROUPS if g != "data/encoder" for c in choices(g)]
+    + [f"experiment={c}" for c in choices("experiment")],
+)
+def test_every_choice_composes_and_passes(override: str) -> None:
+    preflight(["-m", override], CONF, "train")  # as on the head of a cluster, which has no GPU
+
+
+def test_directories_are_named_before_a_run_starts() -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", ["data=tbl"], return_hydra_config=True)
+    cfg.hydra.runtime.choices["data"] = "tbl"
+    assert cfg.hydra.run.dir.startswith("outputs/tbl/")
+    assert cfg.hydra.sweep.dir == "outputs/sweeps/free/tbl"
+
+
+@pytest.mark.parametrize("choice", choices("data/encoder"))
+def test_every_encoder_composes_and_passes(choice: str) -> None:
+    preflight(["data=fashion_mnist", f"data/encoder={choice}"], CONF, "train")
+
+
+@pytest.mark.parametrize("choice", choices("augment"))
+def test_every_augmentation_composes_and_shows_its_parameters(choice: str) -> None:
+    data = "tbl" if choice.startswith("signal") else "randman"
+    preflight([f"data={data}", f"augment={choice}"], CONF, "train")
+    ((name, node),) = yaml.safe_load((CONF / "augment" / f"{choice}.yaml").read_text()).items()
+    parameters = inspect.signature(get_object(node.pop("_target_"))).parameters
+    assert (name, node) == (choice, {k: p.default for k, p in parameters.items()})
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("model.nb_hidden=0", "model.nb_hidden=0: must be greater than 0"),
+        ("model.nb_hidden=[100,0]", "model.nb_hidden=[100, 0]: must be"),
+        ("model.nb_hidden=[]", "model.nb_hidden=[]: must be"),
+        ("model.nb_hidden=many", "model.nb_hidden='many': must be"),
+        ("model.nb_hidden=true", "model.nb_hidden=True: must be"),
+        ("model.tau_mem=0", "model.tau_mem=0: must be greater than 0"),
+        ("model.tau_syn=-1.5", "model.tau_syn=-1.5: must be greater than 0"),
+        ("model.alpha=1.0", "model.alpha=1.0: must be less than 1"),
+        ("model.beta=0", "model.beta=0: must be greater than 0"),
+        ("model.reset=soft", "model.reset='soft': must be 'zero' or 'subtract'"),
+        ("model.surrogate=relu", "model.surrogate='relu': must be 'fast_sigmoid'"),
+        ("model.scale=inf", "model.scale=inf: must be"),
+        ("model.regularizer=-1e-3", "model.regularizer=-0.001: must be"),
+        ("data.val_fraction=1.5", "data.val_fraction=1.5: must be less than 1"),
+        ("data.nb_steps=0", "data.nb_steps=0: must be greater than 0"),
+        ("data.batch_size=2.5", "data.batch_size=2.5: must be"),
+        ("optimizer.lr=abc", "optimizer.lr='abc': must be"),
+        ("optimizer.lr=0", "optimizer.lr=0: must be greater than 0"),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0: must be greater than 0"),
+        ("seed=-1", "seed=-1: must be greater than or equal to 0"),
+        ("seed=abc", "seed='abc': must be"),
+        ("progress=loud", "progress='loud': must be 'auto'"),
+        ("data=mnist", "data='mnist': must be one of fashion_mnist, randman"),
+        ("experiment=nope", "experiment='nope': must be one of fashion_mnist"),
+        ("model.nb_hiden=3", "did you mean 'model.nb_hidden'"),
+        ("modle.nb_hidden=3", "did you mean 'model.nb_hidden'"),
+        ("+typo=3", "typo=3: must be one of the keys known here"),
+        ("+model.typo=3", "model.typo=3: must be one of the keys known here"),
+        ("+trainer.max_epoch=3", "did you mean 'max_epochs'"),
+        ("+optimizer.rate=3", "optimizer.rate=3: must be one of the keys"),
+        ("model._target_=snn.nothing", "model._target_='snn.nothing': must be"),
+        ("data.root=${nowhere}", "data.root=None: must be given and resolvable"),
+        ("model.nb_hidden=1,2", "model.nb_hidden"),
+        ("model.nb_hidden", "key=value"),
+        ("model=null", "model=None: must be one of recurrent_lif"),
+        ("experiment=null", "experiment=None: must be one of fashion_mnist"),
+        ("callbacks.raster=3", "callbacks.raster=3: must be"),
+        ("callbacks.raster.samples=0", "callbacks.raster.samples=0: must be greater than 0"),
+        ("callbacks.best.monitor=val/nope", "callbacks.best.monitor='val/nope'"),
+        ("trainer.devices=2", "trainer.devices=2: must be 1"),
+        ("+trainer.precision=64-true", "trainer.precision='64-true'"),
+        ("scheduler.factor=abc", "scheduler.factor='abc'"),
+        ("optimizer.betas=[0.9]", "optimizer.betas=[0.9]: must be a list of at least 2"),
+        ("data._target_=builtins.dict", "data._target_='builtins.dict': must be a SpikeDataModule"),
+        ("ckpt_path=nowhere.ckpt", "ckpt_path=nowhere.ckpt: no such file"),
+        ("hydra.run.dir=README.md", "cannot be used as a run directory"),
+        ("augment=blur", "augment='blur': must be one of event_dropout"),
+        ("augment=[event_dropout,blur]", "augment='blur': must be one of event_dropout"),
+        ("augment=[1]", "augment=1: must be one of event_dropout"),
+        ("augment=null", "augment=None: must be one of event_dropout"),
+        ("data=[shd,tbl]", "data=['shd', 'tbl']: must be one of fashion_mnist"),
+        ("test=maybe", "test='maybe': must be"),
+        ("model.tau_mem_spread=-1", "model.tau_mem_spread=-1: must be greater than or equal to 0"),
+        ("model.tau_distribution=cauchy", "model.tau_distribution='cauchy': must be 'log_uniform'"),
+        ("model.label_smoothing=1", "model.label_smoothing=1: must be less than 1"),
+        ("scheduler=null", "scheduler=None: must be one of constant"),
+    ],
+)
+def test_refused(override: str, says: str) -> None:
+    assert says in refusal(override)
+
+
+@pytest.mark.parametrize("model", choices("model"))
+def test_the_file_of_a_model_shows_every_parameter_with_its_default(model: str) -> None:
+    node = yaml.safe_load((CONF / "model" / f"{model}.yaml").read_text())
+    parameters = inspect.signature(get_object(node["_target_"])).parameters
+    from_data = {"data", "optimizer", "scheduler"}
+    shown = {key: value for key, value in node.items() if not key.startswith("_")}
+    assert shown == {k: p.default for k, p in parameters.items() if k not in from_data}
+
+
+def test_unknown_encoder() -> None:
+    assert "data/encoder='morse': must be one of" in refusal(
+        "data=fashion_mnist", "data/encoder=morse"
+    )
+    assert "data.encoder='morse': must be one of linear_latency" in refusal(
+        "data=fashion_mnist", "data.encoder=morse"
+    )
+
+
+@pytest.mark.parametrize("several", ["[event_dropout,time_jitter]", "[]", "event_dropout"])
+def test_several_augmentations_compose(several: str) -> None:
+    preflight([f"augment={several}"], CONF, "train")
+    preflight(["experiment=fashion_mnist_best", f"augment={several}"], CONF, "train")
+
+
+def test_an_augmentation_with_a_wrong_value_is_refused() -> None:
+    message = refusal("augment=event_dropout", "augment.event_dropout.p=1.5")
+    assert message == "augment.event_dropout.p=1.5: must be less than 1"
+
+
+def test_values_that_do_not_fit_together() -> None:
+    assert "data.nb_steps=100: must be a multiple of 76" in refusal("data=tbl", "data.nb_steps=100")
+
+
+def test_the_command_ends_with_code_2_and_without_a_traceback() -> None:
+    done = command("model.nb_hidden=0")
+    assert done.returncode == 2
+    assert done.stderr == "error: model.nb_hidden=0: must be greater than 0\n"
+    full = command("model.nb_hidden=0", HYDRA_FULL_ERROR="1")
+    assert full.returncode != 0
+    assert "Traceback" in full.stderr
+
+
+def test_help_is_a_page() -> None:
+    done = command("--help")
+    assert done.returncode == 0
+    for expected in (
+        "experiment=fashion_mnist",
+        "model.nb_hidden",
+        f"experiment: {', '.join(choices('experiment'))}",
+        "$SNN_DATA",
+    ):
+        assert expected in done.stdout
+    assert len(done.stdout.splitlines()) < 60

@@ -1,0 +1,150 @@
+"""Layers, networks, and the factory that makes them from numbers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from snn.errors import ConfigError
+from snn.events import EventBatch, EventStore
+from snn.network import SpikingNetwork
+from snn.network.layers import Decay, RecurrentLIF
+from snn.training.classifiers import DataSpec, recurrent_lif
+
+SPIKES = DataSpec(nb_units=8, nb_classes=3, time_step=1.0, analog=False, class_counts=(4, 4, 8))
+ANALOG = DataSpec(nb_units=4, nb_classes=3, time_step=2.0, analog=True, class_counts=(4, 4, 8))
+
+
+def network(data: DataSpec = SPIKES, **options) -> SpikingNetwork:
+    options = {"nb_hidden": 6, "weight_scale": 2.0, "optimizer": torch.optim.Adam, **options}
+    return recurrent_lif(data=data, **options).network.double()
+
+
+def spikes(batch: int = 4, steps: int = 15) -> torch.Tensor:
+    return torch.randint(0, 2, (batch, steps, 8)).double()
+
+
+def test_sizes_follow_data_and_layers() -> None:
+    net = network(nb_hidden=[6, 5])
+    assert [tuple(layer.weight.shape) for layer in net.hidden] == [(8, 6), (6, 5)]
+    assert [tuple(layer.recurrent_weight.shape) for layer in net.hidden] == [(6, 6), (5, 5)]
+    assert tuple(net.readout.weight.shape) == (5, 3)
+    output = net(spikes())
+    assert output.logits.shape == (4, 3)
+    assert [tuple(c.shape) for c in output.spike_counts] == [(4, 6), (4, 5)]
+
+
+def test_analog_input_gets_an_encoder() -> None:
+    net = network(ANALOG, encoder_copies=3)
+    assert net.encoder.gain.shape == (12,)
+    assert net.hidden[0].weight.shape == (12, 6)
+    assert net(torch.randn(2, 10, 4)).logits.shape == (2, 3)
+
+
+def test_decays_follow_time_constants_and_step() -> None:
+    net = network(ANALOG, tau_mem=20.0, tau_syn=10.0)
+    assert net.hidden[0].beta() == math.exp(-0.1)
+    assert net.hidden[0].alpha() == math.exp(-0.2)
+    assert net.readout.beta() == math.exp(-0.1)
+    net = network(alpha=0.3, beta=0.4, readout_tau_mem=5.0)
+    assert (net.hidden[0].alpha(), net.hidden[0].beta()) == (0.3, 0.4)
+    assert (net.readout.alpha(), net.readout.beta()) == (0.3, math.exp(-0.2))
+
+
+def test_events_and_dense_counts_agree() -> None:
+    x = spikes()
+    sample, step, unit = x.nonzero(as_tuple=True)
+    store = EventStore.from_events(sample, step, unit, nb_samples=4, nb_steps=15, nb_units=8)
+    net = network()
+    index = torch.tensor([2, 0, 3])
+    assert torch.equal(net(EventBatch(store, index)).logits, net(x[index]).logits)
+
+
+@pytest.mark.parametrize("options", [{}, {"nb_hidden": [6, 5]}, {"dropout": 0.5}], ids=str)
+@pytest.mark.parametrize("analog", [False, True])
+def test_chunks_give_the_same_as_one_piece(options: dict, analog: bool) -> None:
+    net = network(ANALOG if analog else SPIKES, **options)
+    x = torch.randn(4, 15, 4).double() * 3 if analog else spikes()
+    torch.manual_seed(1)
+    whole = net.trace(x)
+    torch.manual_seed(1)
+    first = net.trace(x[:, :6])
+    second = net.trace(x[:, 6:], first.state)
+    assert all(s.sum() > 0 for s in whole.spikes)
+    for a, b, c in zip(first.spikes, second.spikes, whole.spikes, strict=True):
+        assert torch.equal(torch.cat([a, b], 1), c)
+    assert torch.equal(torch.cat([first.output, second.output[:, 1:]], 1), whole.output)
+
+
+@pytest.mark.parametrize("learn", ["layer", "neuron"])
+def test_learned_decays_stay_between_0_and_1(learn: str) -> None:
+    module = recurrent_lif(
+        data=SPIKES,
+        optimizer=torch.optim.SGD,
+        nb_hidden=6,
+        weight_scale=3.0,
+        learn_alpha=learn,
+        learn_beta=learn,
+    )
+    layer = module.network.hidden[0]
+    assert layer.beta().shape == (() if learn == "layer" else (6,))
+    assert layer.beta().mean().item() == pytest.approx(math.exp(-0.1))
+    output = module(spikes().float())
+    module.loss(output.logits, torch.tensor([0, 1, 2, 0])).backward()
+    for decay in (layer.alpha, layer.beta):
+        assert decay.logit.grad.abs().sum() > 0
+        for far in (-1e3, 1e3):
+            decay.logit.data.fill_(far)
+            assert ((decay() > 0) & (decay() < 1)).all()
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.0, -0.5, math.nan])
+def test_impossible_decay_is_refused(factor: float) -> None:
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        Decay(factor, 3)
+
+
+@pytest.mark.parametrize(("fan", "std"), [("in", 2 / math.sqrt(400)), ("out", 2 / math.sqrt(100))])
+def test_initial_weights(fan: str, std: float) -> None:
+    layer = RecurrentLIF(400, 100, 0.8, 0.9, weight_scale=2.0, fan=fan)
+    assert layer.weight.std().item() == pytest.approx(std, rel=0.02)
+    assert abs(layer.weight.mean().item()) < 4 * std / math.sqrt(40000)
+
+
+def test_dropout_mask_is_held_or_drawn_each_step() -> None:
+    layer = RecurrentLIF(3, 200, 0.8, 0.9, dropout=0.25)
+    held = layer.draw_mask(5, 7)
+    assert held.shape == (5, 1, 200)
+    assert held.unique().tolist() == pytest.approx([0.0, 4 / 3])
+    assert held.mean().item() == pytest.approx(1.0, abs=0.1)
+    layer.dropout_mask = "step"
+    assert layer.draw_mask(5, 7).shape == (5, 7, 200)
+    layer.eval()
+    assert layer.draw_mask(5, 7) is None
+
+
+def test_feed_forward_only() -> None:
+    net = network(recurrent=False)
+    assert net.hidden[0].recurrent_weight is None
+    assert net(spikes()).logits.shape == (4, 3)
+
+
+def test_class_weights() -> None:
+    module = recurrent_lif(data=SPIKES, optimizer=torch.optim.Adam, class_weights="balanced")
+    torch.testing.assert_close(module.loss.class_weights, torch.tensor([4 / 3, 4 / 3, 2 / 3]))
+    with pytest.raises(ConfigError, match=r"class_weights.*3 numbers"):
+        recurrent_lif(data=SPIKES, optimizer=torch.optim.Adam, class_weights=[1.0, 2.0])
+
+
+def test_two_networks_keep_their_own_scale() -> None:
+    x = spikes()
+    nets = []
+    for scale in (10.0, 100.0):
+        torch.manual_seed(3)
+        nets.append(network(scale=scale))
+    for net in nets:
+        net(x).logits.sum().backward()
+    assert torch.equal(nets[0].hidden[0].weight, nets[1].hidden[0].weight)
+    assert not torch.equal(nets[0].hidden[0].weight.grad, nets[1].hidden[0].weight.grad)
