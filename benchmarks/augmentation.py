@@ -22,8 +22,9 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from snn.config.assembly import build, make
+from snn.config.assembly import build
 from snn.config.compose import resolved
+from snn.config.make import make
 from snn.config.schema import check
 from snn.data.augment import Augmentation
 from snn.data.augmented import augmented

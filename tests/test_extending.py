@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
-from snn.config.assembly import draft
 from snn.config.compose import resolved
+from snn.config.groups import datamodule_of
 from snn.config.schema import check
 from snn.errors import ConfigError
 from snn.runs import RunDirectory, read_json
@@ -101,7 +101,7 @@ def test_an_own_model_trains_and_leaves_a_result(conf: Path, tmp_path: Path) -> 
 
 def test_an_own_augmentation_is_applied(conf: Path) -> None:
     overrides = ["augment=reverse", "augment.reverse.p=0.9", "data.nb_train=20"]
-    data = draft(config_in(conf, *overrides)).datamodule
+    data = datamodule_of(config_in(conf, *overrides))
     data.setup()
     (turn,) = data.augmentations
     assert (turn.name, turn.p) == ("reverse", 0.9)

@@ -18,7 +18,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from snn.config.assembly import rehearse
 from snn.config.identity import flatten
 from snn.config.schema import check, unknown_key
 from snn.errors import ConfigError, SnnError
@@ -84,6 +83,8 @@ class Composer:
             SnnError: it is wrong; the message names the key.
         """
         config = resolved(self.compose(overrides))
+        from snn.config.rehearsal import rehearse  # Lightning and torch: not for --help
+
         try:
             check(config)
             rehearse(config, here=here, done=self._rehearsed)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import pytorch_lightning as pl
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from snn.errors import DivergedError
+from snn.errors import DivergedError, RunError
 from snn.events import EventBatch
 from snn.network import NetworkOutput, SpikingNetwork
 from snn.network.layers import Decay
@@ -164,4 +165,25 @@ class SpikingClassifier(pl.LightningModule):
         optimizer = self.make_optimizer(self.parameter_groups())
         if self.make_scheduler is None:
             return optimizer
-        return [optimizer], [self.make_scheduler(optimizer)]
+        scheduler = self.make_scheduler(optimizer)
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            return [optimizer], [scheduler]
+        watched = f"{self.trainer.datamodule.val_splits[0]}/loss"  # of training, if that is all
+        return [optimizer], [{"scheduler": scheduler, "monitor": watched}]
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:
+        """As Lightning's, where all arguments of the constructor are given.
+
+        Raises:
+            RunError: they are not: a checkpoint holds weights, and the network that they belong to
+                stands in the run's ``config.json``.
+        """
+        needed = {"network", "loss", "regularizer", "nb_classes", "optimizer"}
+        if missing := sorted(needed - set(kwargs)):
+            raise RunError(
+                f"{checkpoint_path}: a checkpoint holds weights alone; give {', '.join(missing)} "
+                "as keywords, or make the module from the run's config.json with "
+                "snn.config.assembly.build and load state_dict into it"
+            )
+        return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)

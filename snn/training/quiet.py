@@ -8,6 +8,8 @@ import warnings
 
 def quiet_libraries() -> None:
     """Let Lightning speak through the run's log, and only when something is wrong."""
+    import pytorch_lightning  # noqa: F401 - it sets up its own logs when it is imported
+
     for name in ("pytorch_lightning", "lightning_fabric", "lightning"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

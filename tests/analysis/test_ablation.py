@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-import sweep_summary
 from snn.analysis.ablation import ablation_table, find_ablation, named_run
 from snn.analysis.records import read_records
 from snn.analysis.study import Study, studies
+from snn.cli import summary as sweep_summary
 from snn.errors import RunError
 from tests.analysis.synthetic import write_run
 

@@ -22,8 +22,8 @@ from snn.analysis.views import (
     seeds_table,
     values_table,
 )
+from snn.cli.summary import main
 from snn.runs import read_json, write_json
-from sweep_summary import main
 from tests.analysis.synthetic import write_grid, write_run
 
 HIDDEN, SCALE, RATE = "model.nb_hidden", "model.scale", "model.regularizer"

@@ -10,7 +10,8 @@ import pytest
 import pytorch_lightning as pl
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
-from snn.config.assembly import build, rehearse
+from snn.config.assembly import build
+from snn.config.rehearsal import rehearse
 from tests.commands import SMALL, config_of
 
 JOB = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "snn", "SLURM_NTASKS": "4", "SLURM_PROCID": "0"}

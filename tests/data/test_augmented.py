@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from snn.config.assembly import build, draft
+from snn.config.assembly import build
+from snn.config.groups import datamodule_of
 from snn.data import Randman
 from snn.data import augmented as module
 from snn.data.augment import (
@@ -148,18 +149,18 @@ def test_the_order_in_the_configuration_says_nothing(tmp_path) -> None:
 )
 def test_what_does_not_fit_the_data_is_refused_before_they_are_loaded(overrides, says) -> None:
     with pytest.raises(SnnError, match=says):
-        draft(config_of(*overrides))
+        datamodule_of(config_of(*overrides))
 
 
 def test_a_grid_is_checked_when_the_data_tell_their_units(tmp_path) -> None:
     write_shd(tmp_path)
     data = [f"data.root={tmp_path}", f"data.cache={tmp_path / 'cache'}", "data.download=false"]
     shape = ["augment=unit_shift", "augment.unit_shift.shape=[7,99]"]
-    plan = draft(config_of("data=shd", *data, *shape))  # nobody knows the units yet
+    plan = datamodule_of(config_of("data=shd", *data, *shape))  # nobody knows the units yet
     with pytest.raises(ConfigError, match=r"augment\.unit_shift\.shape=\[7, 99\].*units in all"):
         plan.datamodule.setup()
 
 
 def test_a_grid_that_fits_is_accepted() -> None:
     shape = ["augment=unit_shift", "augment.unit_shift.shape=[5,8]"]
-    draft(config_of(*shape)).datamodule.setup()
+    datamodule_of(config_of(*shape)).setup()

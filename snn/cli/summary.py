@@ -1,0 +1,105 @@
+"""``sweep_summary.py``: summarise a sweep from what its runs wrote, or watch it while it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from snn.analysis.records import read_records
+from snn.errors import SnnError
+
+EPILOG = """\
+examples:
+  python sweep_summary.py outputs/sweeps/randman
+  python sweep_summary.py outputs/sweeps/tbl --metric final.val.loss
+  python sweep_summary.py outputs/sweeps/tbl --watch
+
+DIR/summary/ then holds results.csv and results.parquet (a row per run), each table as .md and .tex,
+each figure as .png and .svg, and report.html, which holds all of it and opens without a server.
+
+Points are ranked by validation accuracy of the weights that did best on the validation part;
+without such a part by training accuracy. Test accuracy is reported once, of the best point.
+
+exit codes: 0 done; 1 DIR cannot be summarised; 2 wrong arguments; 130 stopped by Ctrl-C
+"""
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog="sweep_summary.py",
+        description="Summarise all runs below a directory, from their records alone.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("dir", metavar="DIR", type=Path, help="searched at any depth for runs")
+    parser.add_argument(
+        "--metric",
+        help="number in result.json to rank by, or its end: val, train.loss, final.test.accuracy, "
+        "fit_seconds (losses and seconds: lower is better)",
+    )
+    parser.add_argument(
+        "--base",
+        metavar="RUN",
+        help="a run's directory, or the end of its name: compare every point of its data set with "
+        "its point. Without it, a sweep that changes one thing at a time is compared with what it "
+        "changes",
+    )
+    watch = parser.add_argument_group("while it runs")
+    watch.add_argument(
+        "--watch",
+        action="store_true",
+        help="show done, running, failed and left, best so far and time left, until all is done; "
+        "works on any machine that sees DIR",
+    )
+    watch.add_argument(
+        "--total",
+        type=int,
+        help="number of points, where no DIR/sweep.json tells",
+    )
+    watch.add_argument(
+        "--interval", type=float, default=5.0, help="seconds between looks (default: 5)"
+    )
+    return parser.parse_args(argv)
+
+
+def summary(directory: Path, metric: str | None, base: str | None, console: Console) -> None:
+    """Write the summary and print its tables."""
+    from snn.analysis.summary import summarise  # pandas and matplotlib: not needed to watch
+
+    result = summarise(read_records(directory), metric, base)
+    console.print(result.lead, highlight=False)
+    for section in result.sections:
+        console.rule(section.title, align="left")
+        for text in section.warnings:
+            console.print(text, style="yellow", markup=False, highlight=False)
+        for table in section.tables:
+            console.print(table.rich())
+        for text in (*section.paragraphs, *section.commands):
+            console.print(text, soft_wrap=True, markup=False, highlight=False)
+    report = result.folder / "report.html"
+    console.print(f"\nReport: {report}", soft_wrap=True, markup=False, highlight=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    args = arguments(sys.argv[1:] if argv is None else argv)
+    # A file or a pipe has no width of its own; tables should not be folded for it.
+    console = Console() if sys.stdout.isatty() else Console(width=140)
+    try:
+        if args.watch:
+            from snn.analysis.watch import watch
+
+            watch(args.dir, console, args.metric, args.total, args.interval)
+        else:
+            summary(args.dir, args.metric, args.base, console)
+    except SnnError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0

@@ -1,0 +1,137 @@
+"""The objects of each group that cost nothing and need no data.
+
+What they refuse is known before any data are loaded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import BatchSizeFinder, LearningRateFinder
+from pytorch_lightning.loggers import Logger
+
+from snn.config.make import REFUSALS, make
+from snn.data.augment import Augmentation
+from snn.data.base import SpikeDataModule
+from snn.errors import ConfigError, SnnError
+from snn.training.callbacks import WeightAverage
+
+# What the module logs while it trains.
+MONITORED = (
+    r"(running|train|val)/(loss|nll|regularizer|accuracy"
+    r"|hidden\d+/(firing_rate|silent_share|saturated_share|spikes_per_sample))"
+)
+# Callbacks that set a value which stands in the configuration, and in the name of the run.
+TUNERS = {LearningRateFinder: "optimizer.lr", BatchSizeFinder: "data.batch_size"}
+
+
+def datamodule_of(config: Mapping[str, Any]) -> SpikeDataModule:
+    """The data module with its changes to training samples; no file is touched."""
+    datamodule = make(config["data"])
+    if not isinstance(datamodule, SpikeDataModule):
+        raise ConfigError("data._target_", config["data"]["_target_"], "a SpikeDataModule")
+    datamodule.augmentations = augmentations(config, datamodule.analog)
+    if hasattr(datamodule, "nb_units"):  # some know it only when they have loaded the data
+        datamodule.check_augmentations()
+    datamodule.measures_test = config.get("test", True)
+    return datamodule
+
+
+def augmentations(config: Mapping[str, Any], analog: bool) -> tuple[Augmentation, ...]:
+    """The changes to training samples, in the alphabetical order of their names.
+
+    The order of the configuration is no part of a run's identity, so it decides nothing.
+
+    Raises:
+        SnnError: one refuses its parameters, or does not work on this kind of data.
+    """
+    made = []
+    for name, node in sorted((config.get("augment") or {}).items()):
+        if not node:
+            continue
+        made.append(make(node))
+        key, target = f"augment.{name}", node["_target_"]
+        if not isinstance(made[-1], Augmentation):
+            raise ConfigError(f"{key}._target_", target, "an Augmentation")
+        if not made[-1].works_on(analog):
+            kinds = ("spikes", "analog") if analog else ("analog signals", "spikes")
+            allowed = "left out: it changes {}, and these data are {}".format(*kinds)
+            raise ConfigError(key, target, allowed)
+    return tuple(made)
+
+
+def callbacks_of(config: Mapping[str, Any]) -> dict[str, pl.Callback]:
+    """The callbacks by their names.
+
+    Raises:
+        SnnError: one is none, watches what is never logged, or would change the configuration.
+    """
+    made = {}
+    for name, node in (config.get("callbacks") or {}).items():
+        if not node:
+            continue
+        callback, target = make(node), node["_target_"]
+        if not isinstance(callback, pl.Callback):
+            raise ConfigError(f"callbacks.{name}._target_", target, "a callback, not _partial_")
+        for tuner, key in TUNERS.items():
+            if isinstance(callback, tuner):
+                allowed = f"left out: a run is known by its {key}; sweep that instead, as {key}=A,B"
+                raise ConfigError(f"callbacks.{name}._target_", target, allowed)
+        monitor = getattr(callback, "monitor", None)
+        if monitor is not None and not re.fullmatch(MONITORED, monitor):
+            raise ConfigError(f"callbacks.{name}.monitor", monitor, "such as val/accuracy")
+        if isinstance(callback, WeightAverage):
+            callback.check(config["trainer"]["max_epochs"])
+        made[name] = callback
+    return made
+
+
+def loggers_of(config: Mapping[str, Any]) -> list[Logger | partial]:
+    """Loggers, and, where ``_partial_`` is true, what makes one from the run's directory.
+
+    Raises:
+        SnnError: one is no logger.
+    """
+    made = []
+    for name, node in (config.get("logger") or {}).items():
+        if not node:
+            continue
+        logger = make(node)
+        kind = logger.func if isinstance(logger, partial) else type(logger)
+        if not (isinstance(kind, type) and issubclass(kind, Logger)):
+            raise ConfigError(
+                f"logger.{name}._target_", node["_target_"], "a logger of Lightning's"
+            )
+        made.append(logger)
+    return made
+
+
+def partial_of(config: Mapping[str, Any], group: str) -> partial | None:
+    """What makes the group's object once it is given what the run alone knows; None for none.
+
+    Raises:
+        SnnError: the object would be made at once.
+    """
+    node = config.get(group)
+    if not node:
+        return None
+    if not node.get("_partial_"):
+        needs = {"model": "the data", "optimizer": "parameters", "scheduler": "an optimizer"}[group]
+        raise ConfigError(f"{group}._partial_", None, f"true: it is made when there is {needs}")
+    return make(node)
+
+
+def train_for_nothing(config: Mapping[str, Any]) -> None:
+    """Make optimizer and scheduler for a single number, to see whether they like their values."""
+    optimizer, scheduler = partial_of(config, "optimizer"), partial_of(config, "scheduler")
+    try:
+        made = optimizer([torch.nn.Parameter(torch.zeros(1))])
+        if scheduler is not None:
+            scheduler(made)
+    except REFUSALS as error:
+        raise SnnError(f"optimizer or scheduler: {error}") from None
