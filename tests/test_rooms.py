@@ -1,4 +1,4 @@
-"""The rooms of the package: each imports from those below it alone, and no modules form a circle."""
+"""The rooms of the package: each imports from those below it, and no modules form a circle."""
 
 from __future__ import annotations
 

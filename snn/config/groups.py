@@ -104,9 +104,7 @@ def loggers_of(config: Mapping[str, Any]) -> list[Logger | partial]:
         logger = make(node)
         kind = logger.func if isinstance(logger, partial) else type(logger)
         if not (isinstance(kind, type) and issubclass(kind, Logger)):
-            raise ConfigError(
-                f"logger.{name}._target_", node["_target_"], "a logger of Lightning's"
-            )
+            raise ConfigError(f"logger.{name}._target_", node["_target_"], "a Lightning logger")
         made.append(logger)
     return made
 
