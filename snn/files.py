@@ -7,7 +7,7 @@ import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -63,10 +63,8 @@ def write_whole(
 
 
 def _remove(part: Path) -> None:
-    try:
+    with suppress(OSError):  # on a disk that fails the first error says more
         part.unlink(missing_ok=True)
-    except OSError:  # gone with its folder, or on a disk that fails: the first error says more
-        pass
 
 
 def plain(value: Any) -> Any:
