@@ -12,6 +12,7 @@ from snn.analysis.records import Records
 from snn.analysis.statistics import wilson
 from snn.analysis.study import Study, spikes
 from snn.analysis.values import label
+from snn.files import whole_file
 
 HEAD = ("run", "data", "state", "seed", "config_hash")
 NOT_LISTED = ("schema_version", "seed", "config_hash")
@@ -62,7 +63,8 @@ def _intervals(result: Mapping[str, Any]) -> dict[str, float]:
 
 def write_results(frame: pd.DataFrame, folder: Path) -> None:
     """Write both files; columns of mixed types become text in the second, which needs one type."""
-    frame.to_csv(folder / "results.csv", index=False)
+    with whole_file(folder / "results.csv", newline="") as file:
+        frame.to_csv(file, index=False)
     typed = frame.copy()
     for column in typed.columns:
         kinds = {type(value) for value in typed[column].dropna()}
@@ -70,4 +72,5 @@ def write_results(frame: pd.DataFrame, folder: Path) -> None:
             typed[column] = pd.to_numeric(typed[column])
         elif len(kinds) > 1:
             typed[column] = typed[column].map(label, na_action="ignore").astype("string")
-    typed.to_parquet(folder / "results.parquet", index=False)
+    with whole_file(folder / "results.parquet", "wb") as file:
+        typed.to_parquet(file, index=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +30,7 @@ from snn.analysis.views import (
     values_table,
 )
 from snn.errors import RunError
+from snn.files import write_whole
 
 FOLDER = "summary"
 FEWEST = 10  # runs that did not collapse, to tell effects among them
@@ -91,9 +91,7 @@ def summarise(records: Records, metric: str | None = None, base: str | None = No
             _write_table(table, summary.folder)
         title = f"Sweep {records.directory.resolve().name}"
         text = page(title, summary.lead, summary.sections)
-        temporary = summary.folder / ".report.html"
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, summary.folder / "report.html")
+        write_whole(summary.folder / "report.html", text)
     except OSError as error:
         raise RunError(f"{summary.folder}: cannot be written ({error})") from error
     return summary
@@ -235,5 +233,5 @@ def _add_figures(
 
 
 def _write_table(table: Table, folder: Path) -> None:
-    (folder / f"{table.name}.md").write_text(table.markdown(), encoding="utf-8")
-    (folder / f"{table.name}.tex").write_text(table.latex(), encoding="utf-8")
+    write_whole(folder / f"{table.name}.md", table.markdown())
+    write_whole(folder / f"{table.name}.tex", table.latex())

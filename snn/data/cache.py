@@ -8,8 +8,8 @@ renamed when complete, under a lock of its own, so that processes that start tog
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -121,14 +121,14 @@ def _build(
 ) -> dict[str, int]:
     for leftover in cache.glob(f".{stem}.*.tmp"):  # of a process that was killed; we hold the lock
         shutil.rmtree(leftover, ignore_errors=True)
-    directory = Path(tempfile.mkdtemp(prefix=f".{stem}.", suffix=".tmp", dir=cache))
+    directory = cache / f".{stem}.{secrets.token_hex(4)}.tmp"
+    directory.mkdir()  # not a temporary one of Python's, which is private: a cache may be shared
     try:
         facts = build(directory)
         _give_back_memory()
         files = {path.name: path.stat().st_size for path in directory.iterdir()}
         meta = {"key": key_text, "facts": facts, "files": files}
         (directory / _ENTRY).write_text(json.dumps(meta, indent=1), encoding="utf-8")
-        directory.chmod(0o755)  # mkdtemp made it private; a cache may be shared
         entry = cache / stem
         if entry.exists():  # unsound, or we would not be here
             shutil.rmtree(entry)

@@ -1,14 +1,17 @@
 """Downloads: official addresses in order, checked against a checksum, atomic, under a lock."""
 
 import logging
+import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
-from snn.errors import DataError
+from snn.errors import DataError, RunError
+from snn.files import whole_file
 
 _log = logging.getLogger(__name__)
 _TIMEOUT = 30  # seconds without an answer before the next mirror is tried
@@ -85,14 +88,22 @@ def _download(file: RemoteFile, target: Path) -> list[str]:
         _log.info("downloading %s (%s) from %s", file.path, file.size, url)
         downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT)
         try:
-            pooch.retrieve(
-                url,
-                known_hash=file.checksum,
-                fname=target.name,
-                path=target.parent,
-                downloader=downloader,
-            )
+            with tempfile.TemporaryDirectory(
+                prefix=f".{target.name}.", dir=target.parent
+            ) as folder:
+                fetched = pooch.retrieve(
+                    url,
+                    known_hash=file.checksum,
+                    fname=target.name,
+                    path=folder,
+                    downloader=downloader,
+                )
+                # A copy: what pooch has fetched is private, whatever the umask.
+                with open(fetched, "rb") as content, whole_file(target, "wb") as whole:
+                    shutil.copyfileobj(content, whole, 1 << 20)
             return []
+        except RunError as error:
+            return [f"  {error}"]
         except (OSError, ValueError) as error:  # no network; checksum differs
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             failures.append(f"  {url}: {reason}")

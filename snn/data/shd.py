@@ -1,5 +1,6 @@
 """Spiking Heidelberg Digits, and other recordings in the same file format."""
 
+import logging
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,9 +21,12 @@ from snn.data.base import (
 from snn.data.cache import Encoded, cached_events, unpacked
 from snn.data.download import RemoteFile, ensure
 from snn.data.files import fingerprint, locate
-from snn.data.spike_hdf5 import Binning, encode_file, read_class_names
+from snn.data.speakers import Speakers, numbered, read_speakers
+from snn.data.spike_hdf5 import Binning, encode_file, read_class_names, reading_key
 from snn.data.splits import choose_speakers
 from snn.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
 
 _MIRRORS = ("https://zenkelab.org/datasets/", "https://compneuro.net/datasets/")
 _TRAIN, _TEST = "SHD/shd_train.h5", "SHD/shd_test.h5"
@@ -63,13 +67,14 @@ class SHD(SpikeDataModule):
             700 channels of SHD become 140 inputs.
         split: validate on a ``stratified`` share of all recordings, or on ``speaker``s who are
             not trained on.
-        val_speakers: ids of those speakers; None = those who come closest to ``val_fraction``.
+        val_speakers: those speakers, as the file names or numbers them; None = those who come
+            closest to ``val_fraction``.
 
     The other arguments are those of :class:`SpikeDataModule`.
 
     If some but not all test recordings are of speakers unheard in the training file, they form
-    one more split, ``test_unheard``. ``speakers`` holds an int64 ``[sample]`` tensor per split, if
-    the files tell the speakers.
+    one more split, ``test_unheard``. ``speakers`` holds an int64 ``[sample]`` tensor per split, as
+    far as the files tell the speakers; ``speaker_names`` says what the files call them.
 
     Raises (``setup``):
         DataError: a file is missing or damaged.
@@ -95,7 +100,7 @@ class SHD(SpikeDataModule):
         nb_units: Annotated[int, Field(gt=0)] | None = None,
         channels_per_unit: Annotated[int, Field(gt=0)] | None = None,
         split: Literal["stratified", "speaker"] = "stratified",
-        val_speakers: list[Annotated[int, Field(ge=0)]] | None = None,
+        val_speakers: list[Annotated[int, Field(ge=0)] | str] | None = None,
     ) -> None:
         super().__init__(
             root=root,
@@ -123,6 +128,8 @@ class SHD(SpikeDataModule):
         self.split_by = split
         self.val_speakers = None if val_speakers is None else list(val_speakers)
         self.speakers: dict[str, Tensor] = {}
+        self.speaker_names: dict[int, int | str] = {}
+        self._told: Speakers | None = None
         self.test_unheard: Split | None = None
 
     @property
@@ -146,8 +153,7 @@ class SHD(SpikeDataModule):
         for path, part in zip(paths, (train, test), strict=True):
             _check_labels(path, part.arrays["labels"], len(class_names))
         self.nb_units = max(train.events.nb_units, test.events.nb_units)
-        if all("speakers" in part.arrays for part in (train, test)):
-            self.speakers = {"all": train.arrays["speakers"], "test": test.arrays["speakers"]}
+        self._read_speakers(files, (train, test))
         return Source(
             Split.whole(train.events.with_units(self.nb_units), train.arrays["labels"]),
             Split.whole(test.events.with_units(self.nb_units), test.arrays["labels"]),
@@ -161,35 +167,57 @@ class SHD(SpikeDataModule):
     def split_validation(self, train: Split) -> tuple[Tensor, Tensor]:
         if self.split_by == "stratified" or not self.val_fraction:
             return super().split_validation(train)
-        if not self.speakers:
+        if self._told is None:
             raise DataError(
                 f"{self.root / self.train_file}: has no extra/speaker, needed for "
                 "data.split=speaker; use data.split=stratified"
             )
-        speakers = self.speakers["all"]
-        chosen = self.val_speakers
-        if chosen is None:
-            chosen = choose_speakers(speakers, train.labels, self.val_fraction, self.split_seed)
-        validates = torch.isin(speakers, torch.tensor(chosen, dtype=torch.int64))
-        known = set(speakers.tolist())
-        if not set(chosen) <= known or not chosen or validates.all():
-            raise ConfigError(
-                "data.val_speakers", chosen, f"some, not all, of the speakers {sorted(known)}"
-            )
+        self._told.require()
+        speakers = self.speakers["train"]
+        known = [self.speaker_names[number] for number in speakers.unique().tolist()]
+        if self.val_speakers is None:
+            ids = choose_speakers(speakers, train.labels, self.val_fraction, self.split_seed)
+        else:
+            wanted = {str(speaker) for speaker in self.val_speakers}
+            ids = [i for i, name in self.speaker_names.items() if str(name) in wanted]
+            if not wanted or not wanted < {str(name) for name in known}:
+                allowed = f"some, not all, of the speakers {known}"
+                raise ConfigError("data.val_speakers", self.val_speakers, allowed)
+        validates = torch.isin(speakers, torch.tensor(ids, dtype=torch.int64))
         return (~validates).nonzero()[:, 0], validates.nonzero()[:, 0]
 
     def after_split(self) -> None:
-        if not self.speakers:
+        heard, tested = self.speakers.get("train"), self.speakers.get("test")
+        if heard is None:
             return
-        heard, tested = self.speakers.pop("all"), self.speakers["test"]
         self.speakers["train"] = heard[self.train.index]
         if self.val is not None:
             self.speakers["val"] = heard[self.val.index]
+        if tested is None:
+            return
         unheard = ~torch.isin(tested, heard)
         if unheard.any() and not unheard.all():
             index = unheard.nonzero()[:, 0]
             self.test_unheard = self.test.subset(index)
             self.speakers["test_unheard"] = tested[index]
+
+    def _read_speakers(self, files: list[Path], parts: tuple[Encoded, Encoded]) -> None:
+        """Those of both files; what cannot be told apart is left out until it is asked for."""
+        found = [
+            read_speakers(file, len(part.arrays["labels"]))
+            for file, part in zip(files, parts, strict=True)
+        ]
+        self._told = found[0]
+        usable = {
+            name: told
+            for name, told in zip(("train", "test"), found, strict=True)
+            if told is not None and not told.problem
+        }
+        ids, self.speaker_names = numbered(list(usable.values()))
+        self.speakers = dict(zip(usable, ids, strict=True))
+        for told in found:
+            if told is not None and told.problem:
+                log.info("%s: extra/speaker is not used: %s", told.path, told.problem)
 
     def _paths(self) -> list[Path]:
         """Both files; those of the original data set are downloaded if they are missing."""
@@ -211,6 +239,7 @@ class SHD(SpikeDataModule):
         binning = self.binning
         key = {
             "file": fingerprint(file),
+            **reading_key(file),
             "max_time": float(binning.max_time),
             "nb_steps": binning.nb_steps,
             "nb_units": binning.nb_channels,
@@ -233,16 +262,24 @@ def _class_names(paths: list[Path], files: list[Path], labels: Tensor) -> list[s
     counts = torch.bincount(labels)
     if (counts == 0).any():
         missing = int((counts == 0).nonzero()[0, 0])
+        hint = (
+            "a label is out of range"
+            if missing
+            else "labels must start at 0, or the names of all classes must be given there"
+        )
         raise DataError(
             f"{paths[0]}: labels reach {len(counts) - 1}, but none is {missing}, and there are no "
-            "class names in extra/keys; a label is out of range"
+            f"class names in extra/keys; {hint}"
         )
     return [str(label) for label in range(len(counts))]
 
 
 def _check_labels(path: Path, labels: Tensor, nb_classes: int) -> None:
     if (wrong := (labels >= nb_classes).nonzero()[:, 0]).numel():
+        hint = (
+            "; labels start at 0" if int(labels.min()) and int(labels.max()) == nb_classes else ""
+        )
         raise DataError(
             f"{path}: sample {int(wrong[0])} has label {int(labels[wrong[0]])}, "
-            f"outside 0..{nb_classes - 1}"
+            f"outside 0..{nb_classes - 1}{hint}"
         )

@@ -12,10 +12,12 @@ import numpy as np
 import torch
 
 from snn.data.cache import Encoded
+from snn.data.hdf5 import Rows, find_dataset, foreign_rows, one_per_sample, opened, whole_numbers
 from snn.errors import DataError
 from snn.events import EventStore
 from snn.events.encoding import times_to_steps
 
+TIMES, UNITS = "spikes/times", "spikes/units"
 _CHUNK = 512  # recordings read at a time: at SHD's 8,000 spikes each, about 100 MB in float64
 
 
@@ -46,10 +48,10 @@ def read_class_names(path: Path) -> list[str] | None:
     Raises:
         DataError: not HDF5, truncated, or the names are no list of texts.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         if "extra/keys" not in file:
             return None
-        keys = np.asarray(file["extra/keys"][()])
+        keys = np.asarray(find_dataset(path, file, "extra/keys")[()])
     if keys.ndim != 1 or not all(isinstance(key, bytes | str) for key in keys.tolist()):
         raise DataError(f"{path}: extra/keys is not a list of class names")
     return [k.decode("utf-8", "replace") if isinstance(k, bytes) else k for k in keys.tolist()]
@@ -59,51 +61,60 @@ def encode_file(path: Path, binning: Binning) -> Encoded:
     """Bins all recordings of an unpacked file.
 
     Returns:
-        Events, ``labels``, ``speakers`` if the file tells them, and ``dropped_events``.
+        Events, ``labels`` and ``dropped_events``.
 
     Raises:
         DataError: not HDF5 or truncated, a part is missing, lengths differ, a time is negative or
             not finite, a unit or label is out of range. Recordings without spikes are allowed.
     """
-    with _opened(path) as file:
-        labels = _ids(path, file, "labels")
+    with opened(path) as file:
+        labels = one_per_sample(path, find_dataset(path, file, "labels"))
+        labels = whole_numbers(path, "labels", labels)
         nb_samples = len(labels)
         if not nb_samples:
             raise DataError(f"{path}: labels: the file holds no recording")
-        times, units = (_rows(path, file, name, nb_samples) for name in ("times", "units"))
+        times = _rows(path, file, TIMES, nb_samples, "fiu", "numbers")
+        units = _rows(path, file, UNITS, nb_samples, "iu", "integers")
         stores, dropped = [], 0
         for first in range(0, nb_samples, _CHUNK):
-            rows = slice(first, first + _CHUNK)
-            store, nb_dropped = _encode_chunk(path, times[rows], units[rows], first, binning)
+            store, nb_dropped = _encode_chunk(path, times, units, first, binning)
             stores.append(store)
             dropped += nb_dropped
-        arrays = {"labels": torch.from_numpy(labels)}
-        if "extra/speaker" in file:
-            speakers = _ids(path, file, "extra/speaker")
-            if len(speakers) != nb_samples:
-                raise DataError(
-                    f"{path}: {len(speakers)} entries in extra/speaker, {nb_samples} labels"
-                )
-            arrays["speakers"] = torch.from_numpy(speakers)
+    arrays = {"labels": torch.from_numpy(labels)}
     return Encoded(EventStore.concatenate(stores), arrays, {"dropped_events": dropped})
 
 
+def reading_key(path: Path) -> dict[str, object]:
+    """What belongs into a cache's key, beside the file's content, of how the file is read.
+
+    Rows in a foreign byte order were once taken for native ones: what was encoded of such files
+    then must not be found again.
+    """
+    foreign = foreign_rows(path, (TIMES, UNITS))
+    return {"foreign_rows": foreign} if foreign else {}
+
+
+def _rows(
+    path: Path, file: h5py.File, name: str, nb_samples: int, kinds: str, expected: str
+) -> Rows:
+    rows = Rows.of(path, find_dataset(path, file, name), kinds=kinds, expected=expected)
+    if len(rows) != nb_samples:
+        raise DataError(f"{path}: {len(rows)} rows in {name}, but {nb_samples} labels")
+    return rows
+
+
 def _encode_chunk(
-    path: Path, times: np.ndarray, units: np.ndarray, first: int, binning: Binning
+    path: Path, times: Rows, units: Rows, first: int, binning: Binning
 ) -> tuple[EventStore, int]:
-    lengths = np.array([len(row) for row in times])
-    unit_lengths = np.array([len(row) for row in units])
+    samples = slice(first, first + _CHUNK)
+    lengths, time = times.read(samples)
+    unit_lengths, unit = units.read(samples)
     if (wrong := np.flatnonzero(lengths != unit_lengths)).size:
         i = wrong[0]
         raise DataError(
             f"{path}: sample {first + i}: {lengths[i]} spike times, but {unit_lengths[i]} units"
         )
-    sample = np.repeat(np.arange(len(times)), lengths)
-    time, unit = np.concatenate(times), np.concatenate(units)
-    if time.dtype.kind not in "fiu":
-        raise DataError(f"{path}: spikes/times: expected numbers, found {time.dtype}")
-    if not np.issubdtype(unit.dtype, np.integer):
-        raise DataError(f"{path}: spikes/units: expected integers, found {unit.dtype}")
+    sample = np.repeat(np.arange(len(lengths)), lengths)
     time, unit = time.astype(np.float64), unit.astype(np.int64)
 
     def refuse(bad: np.ndarray, values: np.ndarray, what: str) -> None:
@@ -127,58 +138,8 @@ def _encode_chunk(
         sample[inside],
         step[inside],
         unit[inside] // binning.channels_per_unit,
-        nb_samples=len(times),
+        nb_samples=len(lengths),
         nb_steps=binning.nb_steps,
         nb_units=-(-nb_channels // binning.channels_per_unit),
     )
     return store, int((~inside).sum())
-
-
-class _opened:
-    """Opens an HDF5 file and turns what h5py raises, also while reading, into DataErrors."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> h5py.File:
-        try:
-            self.file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise self._error(error) from error
-        return self.file
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
-        self.file.close()
-        if isinstance(error, OSError | RuntimeError | KeyError):
-            raise self._error(error) from error
-
-    def _error(self, error: BaseException) -> DataError:
-        return DataError(
-            f"{self.path}: no HDF5 file, or a truncated or damaged one ({error}); fetch it again"
-        )
-
-
-def _dataset(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
-    dataset = file.get(name)
-    if not isinstance(dataset, h5py.Dataset):
-        raise DataError(f"{path}: {name} is missing; expected the layout of SHD")
-    return dataset
-
-
-def _ids(path: Path, file: h5py.File, name: str) -> np.ndarray:
-    values = np.asarray(_dataset(path, file, name)[()])
-    if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
-        raise DataError(f"{path}: {name}: expected integers [sample], found {values.dtype}")
-    values = values.astype(np.int64)
-    if (wrong := np.flatnonzero(values < 0)).size:
-        raise DataError(f"{path}: {name}: sample {wrong[0]} has {values[wrong[0]]}, below 0")
-    return values
-
-
-def _rows(path: Path, file: h5py.File, name: str, nb_samples: int) -> h5py.Dataset:
-    dataset = _dataset(path, file, f"spikes/{name}")
-    if len(dataset) != nb_samples:
-        raise DataError(f"{path}: {len(dataset)} rows in spikes/{name}, but {nb_samples} labels")
-    if h5py.check_vlen_dtype(dataset.dtype) is None and dataset.ndim != 2:
-        raise DataError(f"{path}: spikes/{name}: expected one row of numbers per sample")
-    return dataset

@@ -10,10 +10,11 @@ import getpass
 import logging
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def gpu_slot(gpus: Sequence[str], slots_per_gpu: int, folder: Path) -> Iterator[
 
 def _wait_for_slot(gpus: Sequence[str], slots_per_gpu: int, folder: Path) -> tuple[str, FileLock]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_private(folder)
         waiting = False
         while True:
             for slot in range(slots_per_gpu):  # the first slots of all GPUs come first
@@ -148,6 +149,37 @@ def _wait_for_slot(gpus: Sequence[str], slots_per_gpu: int, folder: Path) -> tup
             time.sleep(POLL_SECONDS)
     except OSError as error:
         raise RunError(f"{folder}: no slot of a GPU can be taken there ({error})") from None
+
+
+def _make_private(folder: Path) -> None:
+    """Make the folder, for this user alone, or check that it is this user's.
+
+    Its name can be guessed and others may write to the folder around it: a link or a folder that
+    somebody else has put there is not used.
+
+    Raises:
+        RunError: it is a link, somebody else's, or others may write to it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    if not hasattr(os, "getuid"):  # Windows has a temporary folder for each user
+        return
+    found = folder.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        problem = "is a link"
+    elif not stat.S_ISDIR(found.st_mode):
+        problem = "is no folder"
+    elif found.st_uid != os.getuid():
+        problem = f"belongs to user {found.st_uid}"
+    elif found.st_mode & 0o022:
+        problem = "can be written to by others"
+    else:
+        return
+    raise RunError(
+        f"{folder}: cannot hold the locks of GPU slots, since it {problem}; remove it, or name "
+        "another temporary folder with TMPDIR"
+    )
 
 
 def _names_a_gpu(name: str) -> bool:

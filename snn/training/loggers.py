@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
+
+from snn.files import whole_file
 
 
 class EpochTable(Logger):
@@ -61,9 +62,7 @@ class EpochTable(Logger):
             return
         metrics = {key for row in self.rows.values() for key in row} - {"epoch"}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".csv.tmp")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with whole_file(self.path, sole_writer=True, newline="") as file:
             writer = csv.DictWriter(file, ["epoch", *sorted(metrics)], restval="")
             writer.writeheader()
             writer.writerows(row for _, row in sorted(self.rows.items()))
-        os.replace(temporary, self.path)

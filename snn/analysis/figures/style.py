@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from snn.files import whole_file, write_whole
+
 # Okabe & Ito (2008), without its yellow, which is too light on white.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -60,11 +62,12 @@ def marker(index: int) -> str:
 
 def save(figure: Figure, stem: Path) -> bytes:
     """Write ``<stem>.png`` and ``<stem>.svg``; the bytes of the first."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
-    stem.with_suffix(".png").write_bytes(buffer.getvalue())
-    figure.savefig(stem.with_suffix(".svg"), format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=DOTS_PER_INCH)
+    write_whole(stem.with_suffix(".png"), image.getvalue())
+    with whole_file(stem.with_suffix(".svg"), "wb") as file:
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return image.getvalue()
 
 
 def lowest_shown(values: Sequence[float]) -> float:

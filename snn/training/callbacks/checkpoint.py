@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from snn.errors import RunError
+from snn.files import write_whole
 from snn.training.loggers import EpochTable
 
 
@@ -27,19 +27,13 @@ class WholeFiles(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
         path = Path(path)
-        part = path.with_name(f".{path.name}.part")  # one writer at a time: a run owns its folder
         content = io.BytesIO()
         torch.save(checkpoint, content)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise RunError(f"{path}: cannot be written ({error.strerror or error})") from error
+        write_whole(path, content.getbuffer(), sole_writer=True)  # a run owns its folder
 
 
 class Checkpoint(ModelCheckpoint):
