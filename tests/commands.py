@@ -10,6 +10,7 @@ import csv
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ SMALL = (
     "optimizer.lr=1e-2",
     "trainer.max_epochs=3",
     "trainer.accelerator=cpu",
+    "callbacks.raster=null",
 )
 
 # What two runs of the same command may differ in.
@@ -104,6 +106,18 @@ def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
     finally:
         process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def await_file(path: Path, process: Forked | subprocess.Popen[str]) -> None:
+    """Wait until a process has made a file."""
+    deadline = time.monotonic() + 300
+    while not path.exists():
+        if process.poll() is not None:
+            raise AssertionError(f"it ended: {process.communicate()}")
+        if time.monotonic() > deadline:
+            process.kill()
+            raise AssertionError(f"{path}: not there after minutes")
+        time.sleep(0.01)
 
 
 def weights(directory: Path, name: str = "last.ckpt") -> dict[str, torch.Tensor]:

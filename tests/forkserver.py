@@ -45,7 +45,7 @@ PRELOADED = (
 # Variables that are read when they are needed, never at an import.
 HARMLESS = frozenset(
     {"HYDRA_FULL_ERROR", "PATH", "PYTEST_CURRENT_TEST", "SLURM_CONF", "SLURM_RESTART_COUNT"}
-    | {"CUDA_VISIBLE_DEVICES", "TMPDIR", "SNN_DATA", "SNN_CACHE"}
+    | {"CUDA_VISIBLE_DEVICES", "TMPDIR", "SNN_DATA", "SNN_CACHE", "SNN_TEST_HOLD"}
 )
 
 
@@ -78,8 +78,8 @@ class Forked:
     ) -> None:
         self.args = list(arguments)
         self.returncode: int | None = None
-        self._out: IO[bytes] = tempfile.TemporaryFile()
-        self._err = None if merge else tempfile.TemporaryFile()
+        self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._err = None if merge else tempfile.TemporaryFile()  # noqa: SIM115
         self._status, status = os.pipe()
         with tempfile.TemporaryFile() as request, open(os.devnull, "rb") as nothing:
             request.write(json.dumps([self.args, str(cwd), dict(environment)]).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.commands import SMALL, command, started
 from tests.forkserver import Forked
 
 # The bookkeeping of a sweep is tested, so the runs themselves may be tiny.
-TINY = (*SMALL, "data.nb_train=20", "threads=1", "logger=csv", "callbacks.raster=null")
+TINY = (*SMALL, "data.nb_train=20", "threads=1", "logger=csv")
 
 
 def sweep(directory: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -23,6 +24,15 @@ def start(directory: Path, *arguments: str, **options: Any) -> Forked | subproce
     """The same without waiting for its end; both outputs in one."""
     line = ("-m", *TINY, f"hydra.sweep.dir={directory}", *arguments)
     return started(*line, merge=True, **options)
+
+
+def await_checkpoint(directory: Path, process: Forked | subprocess.Popen[str]) -> None:
+    """Wait until a point has trained an epoch."""
+    deadline = time.monotonic() + 300
+    while not list(directory.glob("*/checkpoints/last.ckpt")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def run_directories(directory: Path) -> dict[str, Path]:
