@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import functools
 import gc
 import importlib
@@ -265,6 +264,8 @@ def _keep_a_spare() -> None:
 
 def _wait_for_use(theirs: socket.socket) -> None:
     """All of the spare process."""
+    import fcntl  # not on Windows, where nothing is forked
+
     message, fds, _, _ = socket.recv_fds(theirs, 65536, 16)
     theirs.close()
     if not message:

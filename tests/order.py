@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -37,5 +38,5 @@ def arranged(
     short = iter([item for item in items if not seconds(item)])
     size = -(-len(items) // workers)
     for piece in pieces:
-        piece += [item for item, _ in zip(short, range(size - len(piece)), strict=False)]
+        piece += islice(short, max(0, size - len(piece)))
     return [item for piece in pieces for item in piece] + list(short)
