@@ -52,6 +52,5 @@ def real_data() -> Path:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that others look at."""
     directory = tmp_path_factory.mktemp("finished")
-    drawn = [override for override in SMALL if override != "callbacks.raster=null"]
-    run(directory, *drawn)
+    run(directory, *SMALL)
     return directory
