@@ -1,5 +1,6 @@
 # make train   set up .venv, train on the built-in data, show the result
-# make test    set up .venv with the test tools, check style, run all tests
+# make test    set up .venv with the test tools, check style, run the tests but for long tails
+# make test-all   the same with the long tails: more kills, cases and launchers, the benchmarks
 # make fetch   download Fashion-MNIST, SHD and Braille ahead of time
 # make clean   remove .venv and what tests and builds leave behind
 
@@ -7,13 +8,19 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: train test lint fetch clean
+.PHONY: train test test-all lint fetch clean
 
 train: $(VENV)/.installed
 	$(BIN)/python train.py
 
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	$(PYTEST)
+	$(MAKE) lint
+
+test-all: $(VENV)/.installed-dev
+	$(PYTEST) -m 'long or not long'
 	$(MAKE) lint
 
 lint: $(VENV)/.installed-dev

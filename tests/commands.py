@@ -1,4 +1,8 @@
-"""Runs of ``train.py`` for tests: in this process, or as a command of their own."""
+"""Runs of ``train.py`` for tests: in this process, or as a command of their own.
+
+Commands are forked from a process that has imported everything (:mod:`tests.forkserver`), unless a
+test asks for a fresh interpreter: a few do, to see what a user sees.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import csv
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,7 @@ from snn.config.compose import resolved
 from snn.config.schema import check
 from snn.runs import RunDirectory
 from snn.runs.run import train
+from tests.forkserver import Forked, can_fork
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,6 +37,7 @@ SMALL = (
     "optimizer.lr=1e-2",
     "trainer.max_epochs=3",
     "trainer.accelerator=cpu",
+    "callbacks.raster=null",
 )
 
 # What two runs of the same command may differ in.
@@ -58,16 +65,59 @@ def run(directory: Path, *overrides: str) -> dict[str, Any]:
     return train(config_of(*overrides), RunDirectory(directory), list(overrides), "none")
 
 
-def command(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
-    """``python train.py ...`` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *arguments],
+def started(
+    *arguments: str,
+    script: str = "train.py",
+    cwd: Path = ROOT,
+    fresh: bool = False,
+    merge: bool = False,
+    **environment: str,
+) -> Forked | subprocess.Popen[str]:
+    """Start ``python train.py ...`` in a process and a session of its own.
+
+    Args:
+        arguments: of the command line.
+        script: another one.
+        cwd: where it is started.
+        fresh: in a new interpreter.
+        merge: errors are written to where output is.
+        environment: variables beside this process's.
+    """
+    line, env = [str(ROOT / script), *arguments], {**os.environ, **environment}
+    if not fresh and can_fork(env):
+        return Forked(line, cwd, env, merge=merge)
+    return subprocess.Popen(
+        [sys.executable, *line],
         cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if merge else subprocess.PIPE,
         text=True,
-        timeout=300,
+        start_new_session=True,
     )
+
+
+def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The same, waited for."""
+    process = started(*arguments, **options)
+    try:
+        stdout, stderr = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def await_file(path: Path, process: Forked | subprocess.Popen[str]) -> None:
+    """Wait until a process has made a file."""
+    deadline = time.monotonic() + 300
+    while not path.exists():
+        if process.poll() is not None:
+            raise AssertionError(f"it ended: {process.communicate()}")
+        if time.monotonic() > deadline:
+            process.kill()
+            raise AssertionError(f"{path}: not there after minutes")
+        time.sleep(0.01)
 
 
 def weights(directory: Path, name: str = "last.ckpt") -> dict[str, torch.Tensor]:

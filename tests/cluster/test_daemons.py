@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.slurm import CONF, PACKAGES, Slurm, SlurmError, missing_programs
+from tests.cluster.slurm import CONF, Slurm, SlurmError
 from tests.commands import ROOT
+from tests.requirements import needs
 
-pytestmark = pytest.mark.skipif(bool(missing_programs()), reason=f"apt-get install {PACKAGES}")
+pytestmark = needs("slurm")
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def processes_of(slurm: Slurm) -> list[str]:
     return found
 
 
+@pytest.mark.seconds(4)
 def test_nothing_is_left_of_a_stopped_cluster(folder: Path) -> None:
     slurm = Slurm(folder)
     slurm.start()
@@ -66,6 +68,7 @@ def test_a_folder_too_deep_for_a_socket_is_refused(folder: Path) -> None:
         Slurm(folder / ("deep" * 30)).start()
 
 
+@pytest.mark.long
 def test_daemons_do_not_outlive_a_killed_test(folder: Path) -> None:
     code = (
         f"from tests.cluster.slurm import Slurm; Slurm({str(folder)!r}).start(); print(1, flush=1)"

@@ -12,10 +12,11 @@ from snn.runs import read_json
 from tests.cluster.pace import SLOW
 from tests.cluster.slurm import Slurm
 from tests.commands import same_weights, table, timeless
+from tests.requirements import needs
 from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
 from tests.sweeps.mishaps import mishap
 
-pytestmark = pytest.mark.usefixtures("slurm")
+pytestmark = [pytest.mark.usefixtures("slurm"), needs("slurm")]
 
 SLURM = ("hydra/launcher=submitit_slurm", "hydra.launcher.partition=debug")
 LAUNCHERS = {
@@ -42,7 +43,14 @@ def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        pytest.param("joblib", marks=pytest.mark.long),
+        pytest.param("submitit_local", marks=pytest.mark.long),
+        pytest.param("submitit_slurm", marks=pytest.mark.seconds(25)),
+    ],
+)
 def test_every_launcher_does_the_same(one_by_one: Path, tmp_path: Path, launcher: str) -> None:
     ended = sweep(tmp_path, *GRID, *mishap(8, "raise"), *LAUNCHERS[launcher])
     assert ended.returncode == 1, ended.stdout + ended.stderr
@@ -58,6 +66,7 @@ def test_every_launcher_does_the_same(one_by_one: Path, tmp_path: Path, launcher
     assert "3 points: 2 completed, 1 failed" in ended.stdout
 
 
+@pytest.mark.long
 def test_a_killed_job_stops_no_other(tmp_path: Path) -> None:
     ended = sweep(tmp_path, "model.nb_hidden=8,12", *mishap(8, "kill"), *SLURM)
     assert ended.returncode == 1, ended.stdout + ended.stderr
@@ -66,6 +75,7 @@ def test_a_killed_job_stops_no_other(tmp_path: Path) -> None:
     assert "its process is gone" in ended.stdout
 
 
+@pytest.mark.long
 def test_requeued_jobs_go_on(slurm: Slurm, tmp_path: Path) -> None:
     task = ("seed=1,2", f"trainer.max_epochs={EPOCHS}", SLOW)
     undisturbed = sweep(tmp_path / "undisturbed", *task, SLURM_RESTART_COUNT="1")

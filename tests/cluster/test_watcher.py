@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.slurm import Slurm
+from tests.requirements import needs
 
-pytest.importorskip("submitit", reason="pip install -e '.[cluster]'")
-
-from submitit import AutoExecutor
-from submitit.core.utils import UncompletedJobError
-from submitit.slurm.slurm import SlurmJob
-
-from snn.sweeps.slurm import Watcher, watched
+pytestmark = needs("launchers")
 
 
+@needs("slurm")
+@pytest.mark.seconds(15)
 def test_all_jobs_are_awaited_when_one_is_killed(slurm: Slurm, tmp_path: Path) -> None:
+    from submitit import AutoExecutor
+    from submitit.core.utils import UncompletedJobError
+    from submitit.slurm.slurm import SlurmJob
+
+    from snn.sweeps.slurm import watched
+
     before = SlurmJob.watcher
     executor = AutoExecutor(folder=tmp_path, cluster="slurm")
     executor.update_parameters(timeout_min=5, slurm_partition="debug")
@@ -39,6 +42,8 @@ def test_all_jobs_are_awaited_when_one_is_killed(slurm: Slurm, tmp_path: Path) -
 
 
 def test_states_are_read_from_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    from snn.sweeps.slurm import Watcher
+
     monkeypatch.setattr("snn.sweeps.slurm._has_accounts", lambda: False)
     watcher = Watcher()
     for job in ("7_0", "7_1", "7_2", "7_3", "8"):

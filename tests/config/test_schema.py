@@ -178,8 +178,9 @@ def test_the_command_ends_with_code_2_and_without_a_traceback() -> None:
     assert "Traceback" in full.stderr
 
 
+@pytest.mark.seconds(6)
 def test_help_is_a_page() -> None:
-    done = command("--help")
+    done = command("--help", fresh=True)
     assert done.returncode == 0
     for expected in (
         "experiment=fashion_mnist",

@@ -126,9 +126,11 @@ def _start_together(places, barrier, queue, log):
     queue.put((data.summary["train_events"], float(dense.sum())))
 
 
+@pytest.mark.seconds(8)
 def test_processes_that_start_together_encode_once(places, root, tmp_path):
     write_fashion_mnist(root, 60, 20)
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
     barrier, queue, log = context.Barrier(3), context.Queue(), tmp_path / "log"
     arguments = (places, barrier, queue, str(log))
     processes = [context.Process(target=_start_together, args=arguments) for _ in range(3)]

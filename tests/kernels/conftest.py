@@ -5,7 +5,7 @@ from snn.kernels.cpu import library
 # Each instruction set that was built and that this machine has.
 SETS = [
     name for name in library.INSTRUCTION_SETS if isinstance(library.load(name), library.Library)
-]
+] or ["baseline"]  # which is missing then, as its tests will say
 
 
 @pytest.fixture(params=SETS)

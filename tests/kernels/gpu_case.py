@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass, replace
 
 import pytest
@@ -11,11 +10,10 @@ from torch import Tensor
 
 from snn.events import EventBatch
 from tests.kernels.compare import Case
+from tests.requirements import needs
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-needs_triton = pytest.mark.skipif(
-    importlib.util.find_spec("triton") is None, reason="Triton is not installed"
-)
+needs_triton = needs("triton")
 needs_cuda = pytest.mark.skipif(
     DEVICE.type != "cuda", reason="needs a CUDA device: neither run nor proven here"
 )

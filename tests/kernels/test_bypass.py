@@ -8,15 +8,15 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.nn.utils import parametrizations, parametrize, prune
 
-from snn import kernels
 from snn.errors import ConfigError
 from snn.network import SpikingNetwork
 from snn.network.layers import RecurrentLIF
 from snn.training.losses import ClassificationLoss, SpikeRegularizer
 from snn.training.step import fused_step
 from tests.kernels.test_network import LABELS, batch, make
+from tests.requirements import needs
 
-pytestmark = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
+pytestmark = needs("cpu")
 
 
 class Doubling(RecurrentLIF):

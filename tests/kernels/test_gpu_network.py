@@ -17,6 +17,7 @@ from snn.training.step import fused_step
 from tests.commands import run
 from tests.kernels.compare import error, random_store
 from tests.kernels.gpu_case import DEVICE, needs_cuda, needs_triton
+from tests.kernels.pairs import pairwise, title
 
 LABELS = torch.tensor([0, 2, 1, 1], device=DEVICE)
 
@@ -54,11 +55,20 @@ def outcome(network, x):
 
 
 @needs_triton
-@pytest.mark.parametrize("analog", [False, True])
-@pytest.mark.parametrize("rule", ["max", "sum_softmax"])
-@pytest.mark.parametrize("mask", ["sample", "step"])
-def test_backends_agree(analog, rule, mask):
-    options = {"analog": analog, "rule": rule, "dropout": 0.3, "dropout_mask": mask}
+@pytest.mark.parametrize(
+    "options",
+    pairwise(
+        {
+            "analog": [False, True],
+            "rule": ["max", "sum_softmax"],
+            "dropout_mask": ["sample", "step"],
+        }
+    ),
+    ids=title,
+)
+def test_backends_agree(options):
+    analog = options["analog"]
+    options = options | {"dropout": 0.3}
     options |= {"learn_alpha": "neuron", "learn_beta": "layer"}
     x = batch(analog)
     expected, actual = outcome(make("einsum", **options), x), outcome(make(**options), x)

@@ -115,7 +115,22 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
+TOGETHER = {
+    "dropout of each step, learned": OPTIONS["dropout of each step"] | OPTIONS["learned"],
+    "analog, sum of softmax": OPTIONS["analog"] | OPTIONS["sum of softmax"],
+    "two layers, feed-forward, dropout, float32": OPTIONS["two layers, feed-forward"]
+    | OPTIONS["dropout"]
+    | OPTIONS["float32"],
+}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(pytest.param(options, id=name) for name, options in TOGETHER.items()),
+        *(pytest.param(o, id=name, marks=pytest.mark.long) for name, o in OPTIONS.items()),
+    ],
+)
 def test_replayed_steps_are_the_same_bit_for_bit(options):
     expected, _ = course(False, **options)
     actual, replays = course(True, **options)
@@ -138,6 +153,7 @@ def network_and_step(**options):
     return network, x, regularizer, step
 
 
+@pytest.mark.seconds(5)
 def test_a_changed_setting_is_heeded():
     network, _, regularizer, step = network_and_step()
     assert step()[1]

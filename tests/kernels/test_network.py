@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from snn import kernels
 from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
 from snn.kernels.cpu import library, ops
@@ -17,8 +16,9 @@ from snn.neurons.time_constants import spread_decay
 from snn.training.losses import ClassificationLoss, SpikeRegularizer
 from snn.training.step import fused_step
 from tests.kernels.compare import error, random_store
+from tests.requirements import needs
 
-built = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
+built = needs("cpu")
 LABELS = torch.tensor([0, 2, 1, 1, 0, 2])
 
 

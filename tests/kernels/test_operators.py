@@ -8,14 +8,14 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from snn import kernels
 from snn.events import EventBatch
 from snn.kernels.cpu import library, loans, ops
 from snn.kernels.parameters import arguments
 from snn.neurons import LIFDynamics
 from tests.kernels.compare import Case, error, random_store
+from tests.requirements import needs
 
-pytestmark = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
+pytestmark = needs("cpu")
 DOCS = Path(__file__).parents[2] / "docs" / "kernels.md"
 
 CASES = {

@@ -5,13 +5,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snn import kernels
 from snn.kernels.cpu import library, ops
 from snn.kernels.surrogates import COMPILED
 from snn.neurons import lif
 from tests.kernels.compare import TOLERANCE, Case, assert_same, assert_same_fused, error
+from tests.requirements import needs
 
-pytestmark = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
+pytestmark = needs("cpu")
 
 LEAK = {"dynamics": {"leak_scaled_input": True}, "weight_scale": 6.0, "readout_leak": True}
 OPTIONS = {

@@ -16,8 +16,9 @@ from snn.neurons import LIFDynamics
 from snn.neurons.surrogate import SURROGATES
 from tests.commands import ROOT
 from tests.kernels.test_network import assert_same_outcome, batch, make, outcome
+from tests.requirements import needs
 
-built = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
+built = needs("cpu")
 
 
 def cauchy(x, s):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,18 @@ import torch
 from snn.errors import RunError
 from snn.runs import read_json
 from snn.training.callbacks import Checkpoint
-from tests.commands import ROOT, SMALL, command, run, same_weights, table, timeless, weights
+from tests.commands import (
+    SMALL,
+    await_file,
+    command,
+    run,
+    same_weights,
+    started,
+    table,
+    timeless,
+    weights,
+)
+from tests.hold import HOLD
 
 WITH_RANDOMNESS = (
     *("model.dropout=0.2", "model.dropout_mask=step", "optimizer=adamw"),
@@ -59,25 +68,26 @@ def test_an_epoch_in_the_checkpoint_is_in_the_table(
     assert table(parts) == table(whole)
 
 
+INTERRUPTED = (*SMALL, *WITH_RANDOMNESS, "scheduler=cosine", "trainer.max_epochs=6", HOLD)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("undisturbed")
+    ended = command(*INTERRUPTED, f"hydra.run.dir={directory}")
+    assert ended.returncode == 0, ended.stderr
+    return directory
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path, signum: signal.Signals) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    task = [*SMALL, *WITH_RANDOMNESS, "scheduler=cosine", "trainer.max_epochs=80"]
-    assert command(*task, f"hydra.run.dir={whole}").returncode == 0
-
-    process = subprocess.Popen(
-        [sys.executable, "train.py", *task, f"hydra.run.dir={parts}"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    last = parts / "checkpoints" / "last.ckpt"
-    deadline = time.monotonic() + 120
-    while not last.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.1)  # some epochs further
+@pytest.mark.seconds(8)
+def test_an_interrupted_run_goes_on_to_the_same_end(
+    undisturbed: Path, tmp_path: Path, signum: signal.Signals
+) -> None:
+    parts, held = tmp_path / "parts", tmp_path / "held"
+    process = started(*INTERRUPTED, f"hydra.run.dir={parts}", SNN_TEST_HOLD=str(held))
+    await_file(held, process)
     process.send_signal(signum)
     process.communicate(timeout=120)
     assert not (parts / "result.json").exists()
@@ -85,13 +95,15 @@ def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path, signum: sign
         assert process.returncode == 128 + signal.SIGTERM
         assert read_json(parts / "status.json")["state"] == "failed"
         assert "SIGTERM" in read_json(parts / "status.json")["error"]["message"]
+    else:
+        assert process.returncode == -signal.SIGKILL
 
-    assert "already holds a run" in command(*task, f"hydra.run.dir={parts}").stderr
-    resumed = command(*task, f"hydra.run.dir={parts}", "ckpt_path=last")
+    assert "already holds a run" in command(*INTERRUPTED, f"hydra.run.dir={parts}").stderr
+    resumed = command(*INTERRUPTED, f"hydra.run.dir={parts}", "ckpt_path=last")
     assert resumed.returncode == 0, resumed.stderr
-    assert same_weights(whole, parts)
-    a, b = read_json(whole / "result.json"), read_json(parts / "result.json")
-    assert a["epochs"] == b["epochs"] == 80
+    assert same_weights(undisturbed, parts)
+    a, b = read_json(undisturbed / "result.json"), read_json(parts / "result.json")
+    assert a["epochs"] == b["epochs"] == 6
     metrics = [key for key in a if key.startswith("metrics.")]
     assert {k: a[k] for k in metrics} == {k: b[k] for k in metrics}
 
@@ -130,6 +142,7 @@ def test_going_on_with_another_configuration_is_refused(finished: Path) -> None:
     assert read_json(finished / "status.json")["state"] == "completed"
 
 
+@pytest.mark.seconds(4)
 def test_a_refused_command_leaves_a_finished_run_alone(tmp_path: Path) -> None:
     first = command(*SMALL, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}")
     assert first.returncode == 0, first.stderr

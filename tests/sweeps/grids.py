@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
+import time
 from pathlib import Path
+from typing import Any
 
 from snn.runs import read_json
-from tests.commands import ROOT, SMALL, command
+from tests.commands import SMALL, command, started
+from tests.forkserver import Forked
 
 # The bookkeeping of a sweep is tested, so the runs themselves may be tiny.
-TINY = (*SMALL, "data.nb_train=20", "threads=1", "logger=csv", "callbacks.raster=null")
+TINY = (*SMALL, "data.nb_train=20", "threads=1", "logger=csv")
 
 
-def sweep(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+def sweep(directory: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """``python train.py -m ...`` into a directory."""
-    return command("-m", *TINY, f"hydra.sweep.dir={directory}", *arguments, **environment)
+    return command("-m", *TINY, f"hydra.sweep.dir={directory}", *arguments, **options)
 
 
-def start(directory: Path, *arguments: str) -> subprocess.Popen:
-    """The same without waiting for its end; a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "train.py", "-m", *TINY, f"hydra.sweep.dir={directory}", *arguments],
-        cwd=ROOT,
-        env=dict(os.environ),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def start(directory: Path, *arguments: str, **options: Any) -> Forked | subprocess.Popen[str]:
+    """The same without waiting for its end; both outputs in one."""
+    line = ("-m", *TINY, f"hydra.sweep.dir={directory}", *arguments)
+    return started(*line, merge=True, **options)
+
+
+def await_checkpoint(directory: Path, process: Forked | subprocess.Popen[str]) -> None:
+    """Wait until a point has trained an epoch."""
+    deadline = time.monotonic() + 300
+    while not list(directory.glob("*/checkpoints/last.ckpt")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def run_directories(directory: Path) -> dict[str, Path]:

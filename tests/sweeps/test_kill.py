@@ -1,6 +1,7 @@
 """A sweep that is killed again and again ends as one that was left alone.
 
-``SNN_KILLS=100 python -m pytest tests/sweeps/test_kill.py`` kills it more often.
+Four kills in the quick tier, twenty in the long one; ``SNN_KILLS=100 python -m pytest -m long
+tests/sweeps/test_kill.py`` kills more often.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from snn.runs import RunDirectory, read_json
 from tests.commands import same_weights, table, timeless
 from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
 KILLS = int(os.environ.get("SNN_KILLS", "20"))
-EPOCHS = 60
+AT_ONCE = 4  # kills of one test
+EPOCHS = 30
 GRID = (
     "model.nb_hidden=8,12",
     "seed=1,2",
@@ -30,22 +34,43 @@ GRID = (
 )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_killed_at_random_moments_and_restarted(tmp_path: Path) -> None:
-    calm = tmp_path / "calm"
-    assert sweep(calm, *GRID).returncode == 0
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same sweep, left alone."""
+    directory = tmp_path_factory.mktemp("calm")
+    ended = sweep(directory, *GRID)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return directory
 
-    chance = random.Random(7)
-    kills = in_training = sweeps = 0
-    # A fast machine may end a sweep before it was killed often enough; then the next is begun.
-    while kills < KILLS:
+
+@pytest.mark.parametrize("seed", [7, 8])
+@pytest.mark.seconds(12)
+def test_killed_twice_and_restarted(calm: Path, tmp_path: Path, seed: int) -> None:
+    kill_and_restart(calm, tmp_path, seed, kills=2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 100 + max(1, KILLS // AT_ONCE)))
+def test_killed_at_random_moments_and_restarted(calm: Path, tmp_path: Path, seed: int) -> None:
+    kill_and_restart(calm, tmp_path, seed, kills=AT_ONCE)
+
+
+def kill_and_restart(calm: Path, tmp_path: Path, seed: int, kills: int) -> None:
+    """Kill sweeps as often as that, let each end, and compare.
+
+    The first kill comes before training, the others within. A fast machine may end a sweep before
+    it was killed often enough; then the next is begun.
+    """
+    chance = random.Random(seed)
+    done = in_training = sweeps = 0
+    while done < kills:
         sweeps += 1
         killed = KilledSweep(tmp_path / f"killed{sweeps}", chance)
-        while kills < KILLS and killed.start_and_kill(before_training=kills % 5 == 0):
-            kills += 1
+        while done < kills and killed.start_and_kill(before_training=done == 0):
+            done += 1
         in_training += killed.in_training
         killed.finish_and_compare(calm)
-    assert in_training >= KILLS // 3, "the kills missed the training"
+    assert in_training >= kills // 2, "the kills missed the training"
 
 
 class KilledSweep:
@@ -70,7 +95,7 @@ class KilledSweep:
         before = self.log_lengths()
         process = start(self.directory, *GRID)
         if before_training:
-            time.sleep(self.chance.uniform(0.0, 1.5))
+            time.sleep(self.chance.uniform(0.0, 1.0))
         else:
             self.wait_for_epochs(self.chance.randint(1, EPOCHS // 6), before, process)
             time.sleep(self.chance.uniform(0.0, 0.1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import psutil
@@ -13,7 +12,8 @@ import pytest
 from snn.runs import read_json
 from snn.sweeps.launchers import parallel_jobs, threads_of_job
 from tests.commands import ROOT, command
-from tests.sweeps.grids import run_directories, start, sweep
+from tests.requirements import needs
+from tests.sweeps.grids import await_checkpoint, run_directories, start, sweep
 
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 LOCAL, SLURM = f"{SUBMITIT}.LocalLauncher", f"{SUBMITIT}.SlurmLauncher"
@@ -41,7 +41,10 @@ def test_cores_are_shared_out(monkeypatch, launcher: dict, jobs: int | None, thr
 
 @pytest.mark.parametrize(
     ("launcher", "missing"),
-    [("joblib", "joblib"), ("slurm_gpu", "submitit_slurm")],
+    [
+        pytest.param("joblib", "joblib", marks=pytest.mark.seconds(6)),
+        pytest.param("slurm_gpu", "submitit_slurm", marks=pytest.mark.long),
+    ],
 )
 def test_a_launcher_that_is_not_installed(tmp_path: Path, launcher: str, missing: str) -> None:
     # A package of that name hides the folders that the launchers are installed into.
@@ -54,6 +57,7 @@ def test_a_launcher_that_is_not_installed(tmp_path: Path, launcher: str, missing
     ]
 
 
+@pytest.mark.seconds(5)
 def test_points_share_the_gpus_of_the_machine(tmp_path: Path) -> None:
     # Whether there is such a GPU does not matter to who takes it.
     ended = sweep(
@@ -70,15 +74,14 @@ def test_points_share_the_gpus_of_the_machine(tmp_path: Path) -> None:
     assert all("GPU GPU-none, slot 1 of 2" in log for log in logs)
 
 
+@needs("launchers")
+@pytest.mark.seconds(20)
 def test_a_stopped_sweep_stops_its_local_jobs(tmp_path: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    many = ("seed=1,2,3,4,5,6", "trainer.max_epochs=2000", "hydra/launcher=submitit_local")
+    many = ("seed=1,2,3", "trainer.max_epochs=2000", "hydra/launcher=submitit_local")
     process = start(tmp_path, *many)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("*/checkpoints/last.ckpt")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    await_checkpoint(tmp_path, process)
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, output
     for run in run_directories(tmp_path).values():
         status = read_json(run / "status.json")

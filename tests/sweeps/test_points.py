@@ -86,7 +86,8 @@ OVERRIDES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.seconds(6)
+@settings(max_examples=8, deadline=None)
 @given(OVERRIDES)
 def test_points_are_composed_as_hydra_composes_them(overrides: list[str]) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,20 @@ from snn.config.compose import parse
 from snn.runs import RunDirectory, read_json
 from snn.sweeps.hydra import job_overrides
 from snn.sweeps.points import Point
-from tests.commands import ROOT, command, timeless, weights
+from tests.commands import command, timeless, weights
 from tests.data.files import write_tbl
-from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
+from tests.requirements import needs
+from tests.sweeps.grids import (
+    await_checkpoint,
+    epochs_trained,
+    run_directories,
+    start,
+    states,
+    sweep,
+)
 from tests.sweeps.mishaps import mishap
 
 GRID = ("model.nb_hidden=8,12,16",)
-LAUNCHERS = ["basic", "joblib"]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +70,7 @@ def test_the_same_command_again_trains_nothing(copied: Path) -> None:
     assert stamps(copied) == before
 
 
+@pytest.mark.seconds(8)
 def test_a_search_is_measured_on_the_test_part_without_training(done: Path, tmp_path: Path) -> None:
     assert sweep(tmp_path, *GRID, "test=false").returncode == 0
     runs = run_directories(tmp_path)
@@ -89,6 +96,7 @@ def test_a_search_is_measured_on_the_test_part_without_training(done: Path, tmp_
     assert stamps(tmp_path) == stamped
 
 
+@pytest.mark.seconds(4)
 def test_a_new_value_trains_the_new_points_alone(copied: Path) -> None:
     before = stamps(copied)
     wider = sweep(copied, "model.nb_hidden=8,20", "model.scale=10")
@@ -98,11 +106,12 @@ def test_a_new_value_trains_the_new_points_alone(copied: Path) -> None:
     assert {name: after[name] for name in before} == before
 
 
+@pytest.mark.seconds(4)
 def test_points_of_several_data_sets_share_the_directory(tmp_path: Path) -> None:
     write_tbl(tmp_path)
     few = ("model.nb_hidden=8", "data.nb_steps=76", "trainer.max_epochs=1", "data.batch_size=1000")
     both = ("-m", "data=randman,tbl", f"data.root={tmp_path}", "trainer.accelerator=cpu", *few)
-    ended = command(*both, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    ended = command(*both, cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     directory = tmp_path / "outputs/sweeps/free/randman"
     assert list(states(directory).values()) == ["completed"] * 2
@@ -133,11 +142,16 @@ def test_a_typo_in_one_point_stops_all_before_the_first(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
-@pytest.mark.parametrize("kind", ["raise", "kill"])
+@pytest.mark.parametrize(
+    ("launcher", "kind"),
+    [
+        pytest.param("basic", "raise", marks=pytest.mark.seconds(6)),
+        pytest.param("basic", "kill", marks=pytest.mark.seconds(6)),
+        pytest.param("joblib", "kill", marks=[needs("launchers"), pytest.mark.seconds(20)]),
+        pytest.param("joblib", "raise", marks=[needs("launchers"), pytest.mark.long]),
+    ],
+)
 def test_a_failing_point_stops_no_other(tmp_path: Path, launcher: str, kind: str) -> None:
-    if launcher == "joblib":
-        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     ended = sweep(tmp_path, *GRID, *mishap(8, kind), f"hydra/launcher={launcher}")
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "error: 1 of 3 points are not completed" in ended.stderr
@@ -158,6 +172,7 @@ def test_a_failing_point_stops_no_other(tmp_path: Path, launcher: str, kind: str
     assert epochs_trained(failed) == [1]
 
 
+@pytest.mark.seconds(4)
 def test_all_failures_are_listed(tmp_path: Path) -> None:
     ended = sweep(tmp_path, "model.nb_hidden=8,12", "seed=1,2", *mishap(8, "diverge"))
     assert ended.returncode == 1
@@ -165,6 +180,7 @@ def test_all_failures_are_listed(tmp_path: Path) -> None:
     assert ended.stdout.count("DivergedError") == 2
 
 
+@pytest.mark.seconds(8)
 def test_damaged_or_foreign_directories_are_refused_and_kept(copied: Path) -> None:
     first, second, third = run_directories(copied).values()
     whole = (first / "result.json").read_bytes()
@@ -192,6 +208,7 @@ def test_damaged_or_foreign_directories_are_refused_and_kept(copied: Path) -> No
     assert {f.read_bytes() for k in kept for f in k.glob("*.json")} <= set(before.values())
 
 
+@pytest.mark.seconds(4)
 def test_a_directory_that_cannot_be_made_harms_no_other_point(done: Path, tmp_path: Path) -> None:
     name = next(name for name in run_directories(done) if name.startswith("hidden12_"))
     (tmp_path / name).write_text("in the way")
@@ -203,6 +220,7 @@ def test_a_directory_that_cannot_be_made_harms_no_other_point(done: Path, tmp_pa
     assert list(states(tmp_path).values()) == ["completed"] * 2
 
 
+@pytest.mark.seconds(6)
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk_is_a_clear_error_of_that_point(done: Path, tmp_path: Path) -> None:
     name = next(name for name in run_directories(done) if name.startswith("hidden12_"))
@@ -233,6 +251,7 @@ def test_a_disk_that_is_full_at_the_end_hides_nothing(copied: Path) -> None:
     assert ended.stderr == "error: 1 of 3 points are not completed\n"
 
 
+@pytest.mark.seconds(4)
 def test_a_damaged_checkpoint_costs_its_epochs_and_nothing_else(done: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(done, tmp_path / "sweep")
     run = next(iter(run_directories(copy).values()))
@@ -249,10 +268,14 @@ def test_a_damaged_checkpoint_costs_its_epochs_and_nothing_else(done: Path, tmp_
     )
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        pytest.param("basic", marks=pytest.mark.seconds(6)),
+        pytest.param("joblib", marks=[needs("launchers"), pytest.mark.long]),
+    ],
+)
 def test_two_commands_at_once_train_every_point_once(tmp_path: Path, launcher: str) -> None:
-    if launcher == "joblib":
-        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     both = [start(tmp_path, *GRID, f"hydra/launcher={launcher}") for _ in range(2)]
     for process in both:
         output, _ = process.communicate(timeout=300)
@@ -262,11 +285,10 @@ def test_two_commands_at_once_train_every_point_once(tmp_path: Path, launcher: s
         assert epochs_trained(run) == [1, 2, 3]
 
 
+@pytest.mark.seconds(4)
 def test_a_stopped_sweep_stops_its_runs(tmp_path: Path) -> None:
     process = start(tmp_path, "model.nb_hidden=8,12", "trainer.max_epochs=2000")
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("*/checkpoints/last.ckpt")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    await_checkpoint(tmp_path, process)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, output
