@@ -67,7 +67,9 @@ class Floor:
             x = torch.zeros(1, steps, 4, device=device)
             call = (x, weight, square, 0.8, 0.9, LIFDynamics())
             with torch.no_grad():
-                return _best(lambda: kernels.lif_layer(*call, backend="gpu"), device, 1 if small else 5)
+                return _best(
+                    lambda: kernels.lif_layer(*call, backend="gpu"), device, 1 if small else 5
+                )
 
         return max(run(long) - run(short), 0.0) / (long - short)
 

@@ -20,6 +20,8 @@ It works on frozen and other dataclasses, on classes with an ``__init__`` and on
 - Infinity and NaN pass as ``float`` unless ``Field(allow_inf_nan=False)`` refuses them; ``Finite``,
   ``Positive``, ``NonNegative`` and ``Count`` are ready made.
 - A class that is not a value (``Tensor``, ``nn.Module``, a dataclass) means an instance of it.
+- A function in ``AfterValidator`` says what no type can: ``ValueError("one of ...")`` becomes the
+  end of "must be ...".
 - The function receives what was given, never a converted value. Defaults are not checked.
 - Conditions over several parameters stay in the code: raise a :class:`~snn.errors.ConfigError`.
 """
@@ -91,6 +93,8 @@ def allowed(problems: Iterable[Mapping[str, Any]]) -> str:
 
 def _said(problem: Mapping[str, Any]) -> str:
     limits = problem.get("ctx", {})
+    if problem["type"] == "value_error":
+        return str(limits["error"])
     if problem["type"] == "too_short":
         return f"a list of at least {limits['min_length']}"
     if problem["type"] == "too_long":

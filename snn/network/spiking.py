@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
+from pydantic import Field
 from torch import Tensor, nn
 
+from snn import kernels
+from snn.checks import checked
 from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
-from snn import kernels
 from snn.kernels import surrogates
 from snn.network.hooks import bypassed
 from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
-from snn.neurons import EncoderState, LIFState, ReadoutState, logits
+from snn.neurons import EncoderState, LIFState, LogitRule, ReadoutState, logits
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class Trace(NamedTuple):
     state: NetworkState
 
 
+@checked
 class SpikingNetwork(nn.Module):
     """Hidden LIF layers one after another between an optional encoder and a readout.
 
@@ -72,10 +75,10 @@ class SpikingNetwork(nn.Module):
 
     def __init__(
         self,
-        hidden: Sequence[RecurrentLIF],
+        hidden: Annotated[Sequence[RecurrentLIF], Field(min_length=1)] | nn.ModuleList,
         readout: LeakyReadout,
         encoder: CurrentEncoder | None = None,
-        logit_rule: str = "max",
+        logit_rule: LogitRule = "max",
         backend: Backend = "auto",
     ) -> None:
         super().__init__()
@@ -166,7 +169,9 @@ class SpikingNetwork(nn.Module):
             ),
             "encoder": None
             if e is None
-            else kernels.EncoderParameters(e.gain, e.bias, e.beta(), e.threshold, e.scale, e.surrogate),
+            else kernels.EncoderParameters(
+                e.gain, e.bias, e.beta(), e.threshold, e.scale, e.surrogate
+            ),
         }
 
     def trace(

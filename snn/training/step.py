@@ -9,8 +9,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from snn.events import EventBatch, EventStore
 from snn import kernels
+from snn.events import EventBatch, EventStore
 from snn.kernels.gpu import steps
 from snn.network import NetworkOutput, SpikingNetwork
 from snn.network.hooks import bypassed

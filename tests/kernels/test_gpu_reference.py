@@ -248,8 +248,8 @@ def test_constants_without_a_kernel_gradient_are_refused():
             case.encoder_parameters(),
             backend="gpu",
         )
+    encoder = case.encoder_parameters()._replace(beta=learned)
     with pytest.raises(ValueError, match="encoder's decay"):
-        encoder = case.encoder_parameters()._replace(beta=learned)
         kernels.encoder_layer(case.x, encoder, backend="gpu")
 
 

@@ -9,8 +9,8 @@ import torch
 
 from snn import kernels, surrogate
 from snn.errors import ConfigError
-from snn.kernels import surrogates
 from snn.kernels import api as ops
+from snn.kernels import surrogates
 from snn.kernels.cpu import arguments, operators
 from snn.network.layers import CurrentEncoder
 from snn.neurons import LIFDynamics

@@ -208,7 +208,9 @@ class Call:
         if status == library.UNKNOWN_LABEL:
             return faults.unknown_label(self.sizes.batch, self.sizes.classes)
         if status == library.UNKNOWN_CODE:
-            return ValueError("a number of a surrogate or another code is none of the compiled ones")
+            return ValueError(
+                "a number of a surrogate or another code is none of the compiled ones"
+            )
         if status == library.NO_MEMORY:
             return MemoryError("not enough memory for a call of the kernels")
         return RuntimeError("a call of the kernels has failed")

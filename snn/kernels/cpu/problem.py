@@ -189,7 +189,6 @@ class Sizes(NamedTuple):
         units = [stage.units for stage in stages]
         return cls(batch, args.nb_steps, units, classes, batch * args.nb_steps * row)
 
-
     def require_countable(self) -> None:
         """Refuse a call whose bytes no machine can address, before they are multiplied in C.
 
