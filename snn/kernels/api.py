@@ -171,7 +171,13 @@ def network(
         dropout, ``[batch, unit]``, all with gradients. It raises as :func:`lif_layer`.
     """
     prepared = prepare(x, layers, readout, encoder)
+    _require_readout(readout)
     return _kernels(backend, readout.weight).network(prepared, layers, readout, encoder)
+
+
+def _require_readout(readout: ReadoutParameters | None) -> None:
+    if readout is None:
+        raise TypeError("a network has a readout; lif_layer() gives spikes")
 
 
 class StepOutput(NamedTuple):
@@ -225,6 +231,7 @@ def training_step(
         IndexError: as :func:`lif_layer`; or a label is no class.
     """
     prepared = prepare(x, layers, readout, encoder)
+    _require_readout(readout)
     weight = readout.weight
     classes = weight.shape[1]
     if isinstance(prepared.x, Tensor) and prepared.x.requires_grad:

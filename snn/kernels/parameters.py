@@ -80,17 +80,21 @@ def prepare(
             kernels lack, or a surrogate has no kernel.
         TypeError: something is no tensor, or arrays of events are of other types than promised.
     """
-    like = layers[0].weight if layers else None if encoder is None else encoder.gain
-    if like is None:
+    for layer in layers:
+        _require_kind("a layer", layer, LIFParameters)
+    if encoder is not None:
+        _require_kind("encoder", encoder, EncoderParameters)
+    if readout is not None:
+        _require_kind("readout", readout, ReadoutParameters)
+    if not layers and encoder is None:
         raise ValueError("a network of kernels has a hidden layer or an encoder")
+    like = layers[0].weight if layers else encoder.gain
     _require_tensor("the first weight or gain", like)
     if like.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"the kernels compute in float32 and float64, not in {like.dtype}")
-    if encoder is not None:
-        if not isinstance(x, Tensor):
-            x = x.to_dense(like.dtype)
-        _refuse_gradient(x, "an encoder's analog input")
     prepared = _prepared(x, like)
+    if encoder is not None:
+        prepared = prepared._replace(x=_signal(prepared.x, like.dtype))
     units = prepared.inputs
     if encoder is not None:
         units = _check_encoder(encoder, units, like)
@@ -99,6 +103,12 @@ def prepare(
     if readout is not None:
         _check_readout(readout, units, like)
     return prepared
+
+
+def _signal(x: Tensor | EventBatch, dtype: torch.dtype) -> Tensor:
+    x = x if isinstance(x, Tensor) else x.to_dense(dtype)
+    _refuse_gradient(x, "an encoder's analog input")
+    return x
 
 
 def _prepared(x: Input, like: Tensor) -> Prepared:
@@ -115,6 +125,8 @@ def _prepared(x: Input, like: Tensor) -> Prepared:
     if not isinstance(x, EventBatch):
         raise TypeError(f"input must be a tensor or events, not {type(x).__name__}")
     store, index = x.store, x.index
+    for part in (store.units, store.indptr, index):
+        _require_tensor("each part of events", part)
     kinds = store.units.dtype, store.indptr.dtype, index.dtype
     if kinds[0] not in _UNIT_IDS or kinds[1:] != (torch.int64, torch.int64):
         wanted = "int16 or int32, int64, int64"
@@ -132,6 +144,7 @@ def _prepared(x: Input, like: Tensor) -> Prepared:
 def _check_encoder(e: EncoderParameters, channels: int, like: Tensor) -> int:
     """The number of its units."""
     surrogates.require(e.surrogate)
+    _require_tensor("the encoder's gain", e.gain)
     units = e.gain.shape[0] if e.gain.dim() == 1 else 0
     _check("the encoder's gain", e.gain, (max(units, 1),), like)
     _check("the encoder's bias", e.bias, (units,), like)
@@ -145,6 +158,7 @@ def _check_encoder(e: EncoderParameters, channels: int, like: Tensor) -> int:
 def _check_layer(layer: LIFParameters, x: Prepared, inputs: int, like: Tensor) -> int:
     """The number of its units."""
     weight, recurrent, alpha, beta, dynamics, mask = layer
+    _require_kind("dynamics", dynamics, LIFDynamics)
     surrogates.require(dynamics.surrogate)
     _require_tensor("weight", weight)
     units = weight.shape[-1] if weight.dim() else 0
@@ -157,7 +171,7 @@ def _check_layer(layer: LIFParameters, x: Prepared, inputs: int, like: Tensor) -
         _require_tensor("mask", mask)
         _refuse_gradient(mask, "a dropout mask")
         shape = mask.shape
-        fits = len(shape) == 3 and shape[2] == units
+        fits = len(shape) == 3 and shape[2] == units and not mask.is_complex()
         if not (fits and shape[0] in (1, x.batch) and shape[1] in (1, x.steps)):
             wanted = f"[{x.batch}, {x.steps} or 1, {units}]"
             raise ValueError(f"mask of shape {tuple(shape)}: must be {wanted}")
@@ -187,6 +201,7 @@ def _check(name: str, tensor: Tensor, wanted: tuple[int, ...], like: Tensor) -> 
 
 def _check_constant(name: str, value: Constant, units: int, like: Tensor) -> None:
     if not isinstance(value, Tensor):
+        _require_kind(name, value, (float, int))
         return
     if value.dim() > 1 or value.numel() not in (1, units) or value.is_complex():
         wanted = f"one number or ({units},)"
@@ -194,9 +209,15 @@ def _check_constant(name: str, value: Constant, units: int, like: Tensor) -> Non
     _require_place(name, value, like)
 
 
+def _require_kind(name: str, value: object, kind: type | tuple[type, ...]) -> None:
+    if not isinstance(value, kind):
+        names = {Tensor: "a tensor", (float, int): "a number or a tensor"}
+        wanted = names.get(kind) or kind.__name__
+        raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}")
+
+
 def _require_tensor(name: str, value: object) -> None:
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{name} must be a tensor, not {type(value).__name__}")
+    _require_kind(name, value, Tensor)
 
 
 def _require_place(name: str, tensor: Tensor, like: Tensor) -> None:

@@ -113,7 +113,8 @@ class Call:
         Raises:
             RuntimeError: a forward pass that kept no trace is asked for gradients.
         """
-        if trace.dtype != torch.uint8 or trace.shape != (self.sizes.trace_bytes,):
+        kept = isinstance(trace, Tensor) and trace.dtype == torch.uint8
+        if not kept or trace.shape != (self.sizes.trace_bytes,):
             raise RuntimeError("the forward pass kept no trace for a backward pass")
         if trace.data_ptr() % _ALIGNMENT:
             trace = trace.clone()

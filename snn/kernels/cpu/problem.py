@@ -118,7 +118,7 @@ def _check_shapes(args: Arguments, stages: list[Stage], readout: Readout | None)
             _require(whole, f"an encoder of {units} units for {inputs} channels of a signal")
         inputs = units
     if readout is not None:
-        classes = readout.weight.shape[-1] if readout.weight.dim() else 0
+        classes = readout.weight.shape[1] if readout.weight.dim() == 2 else 0
         _require(0 < classes < _MOST_UNITS, f"{classes} classes")
         _fits("the readout's weight", readout.weight, (inputs, classes), like)
         for name in ("alpha", "beta", "gain"):
@@ -129,6 +129,7 @@ def _check_source(args: Arguments, like: Tensor) -> tuple[int, int]:
     """The numbers of samples and of input units."""
     x, indptr, index = args.x, args.indptr, args.index
     steps, inputs = args.nb_steps, args.nb_inputs
+    _require(isinstance(x, Tensor), "there is no x")
     _require(steps >= 0 and 0 <= inputs < _MOST_UNITS, f"{steps} steps of {inputs} inputs")
     if index is None:
         _require(indptr is None and x.dim() == 3, "events need both indptr and index")
