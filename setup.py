@@ -3,7 +3,7 @@
 Each instruction set becomes a shared library of its own, called through ctypes: neither Python's
 nor PyTorch's headers are needed. The best one that the machine has is chosen at run time.
 
-``SNN_SANITIZE=address,undefined`` builds them with these checks of the compiler's (docs/kernels.md).
+``SNN_SANITIZE=address,undefined`` builds them with the compiler's checks (docs/kernels.md).
 """
 
 import os

@@ -37,13 +37,13 @@ struct Simd;
 template <>
 struct Simd<float> {
   typedef float Vec __attribute__((vector_size(SNN_VECTOR_BYTES)));
-  typedef int32_t Int __attribute__((vector_size(SNN_VECTOR_BYTES)));
+  typedef uint32_t Bits __attribute__((vector_size(SNN_VECTOR_BYTES)));
 };
 
 template <>
 struct Simd<double> {
   typedef double Vec __attribute__((vector_size(SNN_VECTOR_BYTES)));
-  typedef int64_t Int __attribute__((vector_size(SNN_VECTOR_BYTES)));
+  typedef uint64_t Bits __attribute__((vector_size(SNN_VECTOR_BYTES)));
 };
 
 template <typename T>
