@@ -49,10 +49,10 @@ def main() -> None:
         call(16, backward)  # threads and libraries are there from now on
     for backward in (False, True):
         refused: dict[str, int] = {}
-        for extra in range(0, 400, 4):
+        for extra in range(0, 400, 3):
             limit(extra * MIB)
             try:
-                call(1500, backward)
+                call(900, backward)
             except (MemoryError, RuntimeError) as problem:
                 name = type(problem).__name__
                 refused[name] = refused.get(name, 0) + 1
@@ -62,7 +62,7 @@ def main() -> None:
                 break
             finally:
                 limit(None)
-        first, second = call(1500, backward), call(1500, backward)
+        first, second = call(900, backward), call(900, backward)
         for one, other in zip(first, second, strict=True):
             assert torch.equal(one, other)
         print(f"backward={backward}: {refused}")

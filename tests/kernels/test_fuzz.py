@@ -37,12 +37,12 @@ def fuzz(*options: object) -> None:
 
 @built
 def test_no_argument_of_the_cpu_kernels_crashes():
-    fuzz("--cases", 420)
+    fuzz("--cases", 280)
 
 
 @needs_triton
 def test_no_argument_of_the_gpu_kernels_crashes():
-    fuzz("--gpu", "--cases", 60)
+    fuzz("--gpu", "--cases", 28)
 
 
 @pytest.mark.long
