@@ -2,8 +2,11 @@
 
 Each instruction set becomes a shared library of its own, called through ctypes: neither Python's
 nor PyTorch's headers are needed. The best one that the machine has is chosen at run time.
+
+``SNN_SANITIZE=address,undefined`` builds them with the compiler's checks (docs/kernels.md).
 """
 
+import os
 import platform
 import sys
 from glob import glob
@@ -14,6 +17,10 @@ from setuptools.command.build_ext import build_ext
 SOURCES = "snn/kernels/cpu/cpp"
 FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-fno-math-errno", "-g0", "-Wno-psabi"]
 OPENMP = "-fopenmp"
+SANITIZE = []
+if os.environ.get("SNN_SANITIZE"):
+    checks = f"-fsanitize={os.environ['SNN_SANITIZE']}"
+    SANITIZE = [checks, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1", "-O1"]
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
 AMX = ["-mamx-tile", "-mamx-bf16"]
@@ -40,8 +47,8 @@ class BuildKernels(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         for openmp in [OPENMP], []:
-            ext.extra_compile_args = [*self.flags[ext.name], *openmp]
-            ext.extra_link_args = openmp
+            ext.extra_compile_args = [*self.flags[ext.name], *SANITIZE, *openmp]
+            ext.extra_link_args = [*SANITIZE, *openmp]
             try:
                 super().build_extension(ext)
             except Exception as error:

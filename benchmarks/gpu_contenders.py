@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmarks import contenders
 from benchmarks.contenders import RATE, Step
 from benchmarks.workloads import Problem, Workload
-from snn.kernels.cpu.ops import StepOutput
+from snn.kernels import StepOutput
 from snn.network import SpikingNetwork
 from snn.training.losses import ClassificationLoss, SpikeRegularizer
 from snn.training.step import fused_step, plain_step

@@ -58,7 +58,7 @@ class Floor:
 
     @staticmethod
     def _step(device: torch.device, small: bool) -> float:
-        from snn.kernels.gpu import ops
+        from snn import kernels
 
         short, long = (4, 8) if small else (500, 2500)
         weight, square = torch.randn(4, 32, device=device), torch.randn(32, 32, device=device)
@@ -67,7 +67,9 @@ class Floor:
             x = torch.zeros(1, steps, 4, device=device)
             call = (x, weight, square, 0.8, 0.9, LIFDynamics())
             with torch.no_grad():
-                return _best(lambda: ops.lif_layer(*call), device, 1 if small else 5)
+                return _best(
+                    lambda: kernels.lif_layer(*call, backend="gpu"), device, 1 if small else 5
+                )
 
         return max(run(long) - run(short), 0.0) / (long - short)
 

@@ -31,8 +31,9 @@ from triton.runtime.driver import driver
 from triton.runtime.jit import JITFunction
 
 from snn.events import EventBatch, EventStore
-from snn.kernels.cpu.ops import EncoderParameters, LIFParameters, ReadoutParameters
-from snn.kernels.gpu import ops, tiling
+from snn.kernels import EncoderParameters, LIFParameters, ReadoutParameters
+from snn.kernels.gpu import network, tiling
+from snn.kernels.parameters import prepare
 from snn.neurons import LIFDynamics
 
 PROCESSORS = 132
@@ -171,7 +172,9 @@ def network_pass(
     os.environ["SNN_GPU_INPUT"] = mode
     try:
         layer = LIFParameters(weight, square, decay, decay, LIFDynamics(**dynamics), mask)
-        out, counts = ops.network(x, [layer], ReadoutParameters(readout, 0.8, 0.9), encoder)
+        given = [layer], ReadoutParameters(readout, 0.8, 0.9), encoder
+        # Not by way of snn.kernels, which would find that there is no GPU.
+        out, counts = network.network(prepare(x, *given), *given)
         (out.sum() + counts[0].sum()).backward()
     finally:
         del os.environ["SNN_GPU_INPUT"]

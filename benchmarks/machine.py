@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from snn.kernels.cpu import ops
+from snn.kernels.cpu import library
 
 DISTURBED = 0.05
 """Share of the machine's time that other processes may take before a result says so."""
@@ -55,6 +55,6 @@ def processor() -> str:
 def description() -> str:
     """Date, processor, kernels and PyTorch."""
     return (
-        f"{date.today()}, {processor()}, {os.cpu_count()} cores, kernels: {ops.instruction_set()}, "
+        f"{date.today()}, {processor()}, {os.cpu_count()} cores, kernels: {library.loaded().name}, "
         f"PyTorch {torch.__version__}"
     )

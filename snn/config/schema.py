@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from hydra.utils import get_object
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from snn.checks import Count, NonNegative, Positive, allowed
 from snn.errors import ConfigError
 
 SPECIAL_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
@@ -54,43 +55,30 @@ class Root(BaseModel):
     sweep: SweepOptions
 
 
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Momentum = Annotated[float, Field(ge=0, lt=1)]
-_Count = Annotated[int, Field(gt=0)]
 
 # Ranges of the parameters of other packages' classes, by the name that they all give them.
 FOREIGN: dict[str, Any] = {
-    "lr": _Positive,
+    "lr": Positive,
     "betas": Annotated[list[_Momentum], Field(min_length=2, max_length=2)],
     "momentum": _Momentum,
-    "weight_decay": _NonNegative,
-    "eps": _Positive,
-    "max_epochs": _Count,
-    "T_max": _Count,
-    "step_size": _Count,
-    "gamma": _Positive,
+    "weight_decay": NonNegative,
+    "eps": Positive,
+    "max_epochs": Count,
+    "T_max": Count,
+    "step_size": Count,
+    "gamma": Positive,
     "patience": Annotated[int, Field(ge=0)],
-    "gradient_clip_val": _NonNegative | None,
+    "gradient_clip_val": NonNegative | None,
     "deterministic": bool | Literal["warn"] | None,
     # One run is one device; many runs are a multirun.
     "devices": Literal[1] | Annotated[list[int], Field(min_length=1, max_length=1)],
     "precision": Literal[32, "32", "32-true"],
-    "factor": _Positive,
-    "start_factor": _Positive,
-    "total_iters": _Count,
-    "eta_min": _NonNegative,
+    "factor": Positive,
+    "start_factor": Positive,
+    "total_iters": Count,
+    "eta_min": NonNegative,
     "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"],
-}
-
-RANGE_ERRORS = {
-    "finite_number",
-    "greater_than",
-    "greater_than_equal",
-    "less_than",
-    "less_than_equal",
-    "too_long",
-    "too_short",
 }
 
 
@@ -179,16 +167,6 @@ def _validate(model: type[BaseModel], values: Mapping[str, Any], prefix: str) ->
         raise _config_error(error, values, prefix) from None
 
 
-def _allowed(problem: Mapping[str, Any]) -> str:
-    """The end of "must be ..." for one of pydantic's problems."""
-    limits = problem.get("ctx", {})
-    if problem["type"] == "too_short":
-        return f"a list of at least {limits['min_length']}"
-    if problem["type"] == "too_long":
-        return f"a list of at most {limits['max_length']}"
-    return problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-
-
 def _config_error(error: ValidationError, values: Mapping[str, Any], prefix: str) -> ConfigError:
     """The first wrong key, with everything that would have been allowed there."""
     problems = error.errors(include_url=False)
@@ -207,7 +185,4 @@ def _first_problem(problems: list[Any], values: Mapping[str, Any], prefix: str) 
     if problems[0]["type"] == "missing":
         return ConfigError(f"{prefix}{key}", None, "given")
     problems = [problem for problem in problems if str(problem["loc"][0]) == key]
-    # A value of the right type but out of range: that other types would do is no help.
-    out_of_range = [problem for problem in problems if problem["type"] in RANGE_ERRORS]
-    allowed = dict.fromkeys(_allowed(problem) for problem in out_of_range or problems)
-    return ConfigError(f"{prefix}{key}", values[key], " or ".join(allowed))
+    return ConfigError(f"{prefix}{key}", values[key], allowed(problems))

@@ -1,5 +1,34 @@
-"""Compiled, event-driven kernels for the CPU; :mod:`snn.neurons` is their reference."""
+"""Spiking layers as event-driven kernels, for the CPU in C++ and for the GPU in Triton.
 
-from snn.kernels.cpu.library import available
+The functions here are those of :mod:`snn.kernels.api`. They compute what :mod:`snn.neurons`
+computes, with the same spikes and gradients, and take the same arguments and give the same results
+wherever the tensors are.
+"""
 
-__all__ = ["available"]
+from snn.kernels.api import (
+    EncoderParameters,
+    LIFParameters,
+    ReadoutParameters,
+    StepOutput,
+    available,
+    description,
+    encoder_layer,
+    lif_layer,
+    network,
+    obstacle,
+    training_step,
+)
+
+__all__ = [
+    "EncoderParameters",
+    "LIFParameters",
+    "ReadoutParameters",
+    "StepOutput",
+    "available",
+    "description",
+    "encoder_layer",
+    "lif_layer",
+    "network",
+    "obstacle",
+    "training_step",
+]

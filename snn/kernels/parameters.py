@@ -1,4 +1,4 @@
-"""From a user's parameters to the arguments of the kernels, checked."""
+"""What the kernels are called with, and the checks that all of them share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from snn.events import EventBatch, EventStore
-from snn.kernels import surrogates
-from snn.kernels.cpu.arguments import Arguments, StageCode, StageNumbers, StageTensors
+from snn.kernels import faults, surrogates
 from snn.neurons import LIFDynamics
 
 Input = Tensor | EventBatch | EventStore
 Constant = Tensor | float
+
+_UNIT_IDS = (torch.int16, torch.int32)
 
 
 class LIFParameters(NamedTuple):
@@ -29,7 +30,7 @@ class LIFParameters(NamedTuple):
     """Decays per step, scalar or ``[unit]``; tensors may have a gradient."""
     dynamics: LIFDynamics
     mask: Tensor | None = None
-    """Factors on the outgoing spikes (dropout), ``[batch, step or 1, unit]``."""
+    """Factors on the outgoing spikes (dropout), ``[batch or 1, step or 1, unit]``."""
 
 
 class EncoderParameters(NamedTuple):
@@ -54,141 +55,218 @@ class ReadoutParameters(NamedTuple):
     leak_scaled_input: bool = False
 
 
-def arguments(
+class Prepared(NamedTuple):
+    """An input that fits its network."""
+
+    x: Tensor | EventBatch
+    """Counts or a signal ``[batch, step, input]`` in the network's dtype, or events."""
+    batch: int
+    steps: int
+    inputs: int
+
+
+def prepare(
     x: Input,
     layers: Sequence[LIFParameters],
     readout: ReadoutParameters | None,
     encoder: EncoderParameters | None,
-) -> Arguments:
-    """Split the parameters into what is fixed and what has gradients.
+) -> Prepared:
+    """Check a network and its input, and bring the input into the form that kernels read.
+
+    What lies in the events is not looked at: that is up to the kernels.
 
     Raises:
-        ValueError: shapes do not fit each other, a gradient is wanted that the kernels lack, or a
-            surrogate has no kernel.
-        TypeError: the arrays of an event store are of other types than it promises.
+        ValueError: shapes, dtypes or devices do not fit each other, a gradient is wanted that the
+            kernels lack, or a surrogate has no kernel.
+        TypeError: something is no tensor, or arrays of events are of other types than promised.
     """
-    dtype = layers[0].weight.dtype if layers else encoder.gain.dtype
-    if encoder is not None:
-        x = x if isinstance(x, Tensor) else x.to_dense(dtype)
-        _refuse_gradient(x, "an encoder's analog input")
-    source, batch, steps, inputs = _source(x, dtype)
-    parameters: list[Tensor] = []
-    fixed: list[Tensor] = []
-    codes: list[int] = []
-    numbers: list[float] = []
-    units = inputs
-    if encoder is not None:
-        tensors, dynamics = _encoder(encoder, inputs, dtype)
-        units = encoder.gain.shape[0]
-        _add(tensors, _code(dynamics, tensors, True, False, False), parameters, codes)
-        numbers += StageNumbers(dynamics.threshold, 0.0, dynamics.scale)
     for layer in layers:
-        tensors, dynamics = _layer(layer, units, dtype), layer.dynamics
-        units = layer.weight.shape[1]
-        learned = any(c.requires_grad for c in (tensors.alpha, tensors.beta, tensors.gain))
-        if layer.mask is not None:
-            fixed.append(_mask(layer.mask, batch, steps, units, dtype))
-        code = _code(dynamics, tensors, False, learned, layer.mask is not None)
-        _add(tensors, code, parameters, codes)
-        numbers += StageNumbers(dynamics.threshold, dynamics.initial_potential, dynamics.scale)
+        _require_kind("a layer", layer, LIFParameters)
+    if encoder is not None:
+        _require_kind("encoder", encoder, EncoderParameters)
     if readout is not None:
-        classes = readout.weight.shape[1]
-        _check_shape("the readout's weight", readout.weight, (units, classes))
-        gain = 1.0 - readout.beta if readout.leak_scaled_input else 1.0
-        parameters.append(readout.weight)
-        for constant in (readout.alpha, readout.beta, gain):
-            _refuse_gradient(constant, "the readout's constants")
-            fixed.append(_constant(constant, classes, dtype))
-    for parameter in parameters:
-        if parameter.dtype != dtype:
-            raise ValueError(f"parameters of dtype {dtype} and {parameter.dtype}: must be the same")
-    return Arguments(*source, steps, inputs, parameters, fixed, codes, numbers)
+        _require_kind("readout", readout, ReadoutParameters)
+    if not layers and encoder is None:
+        raise ValueError("a network of kernels has a hidden layer or an encoder")
+    like = layers[0].weight if layers else encoder.gain
+    _require_tensor("the first weight or gain", like)
+    if like.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"the kernels compute in float32 and float64, not in {like.dtype}")
+    prepared = _prepared(x, like)
+    if encoder is not None:
+        prepared = prepared._replace(x=_signal(prepared.x, like.dtype))
+    units = prepared.inputs
+    if encoder is not None:
+        units = _check_encoder(encoder, units, like)
+    for layer in layers:
+        units = _check_layer(layer, prepared, units, like)
+    if readout is not None:
+        _check_readout(readout, units, like)
+    return prepared
 
 
-def _source(
-    x: Input, dtype: torch.dtype
-) -> tuple[tuple[Tensor, Tensor | None, Tensor | None], int, int, int]:
-    """The input's arrays, and its numbers of samples, steps and units."""
+def _signal(x: Tensor | EventBatch, dtype: torch.dtype) -> Tensor:
+    x = x if isinstance(x, Tensor) else x.to_dense(dtype)
+    _refuse_gradient(x, "an encoder's analog input")
+    return x
+
+
+def _prepared(x: Input, like: Tensor) -> Prepared:
     if isinstance(x, Tensor):
-        return (x.to(dtype), None, None), *x.shape
+        if x.dim() != 3 or x.is_complex():
+            raise ValueError(
+                f"input of shape {tuple(x.shape)} and {x.dtype}: must be real numbers "
+                "[batch, step, input]"
+            )
+        _require_place("the input", x, like)
+        return Prepared(x.to(like.dtype), *x.shape)
     if isinstance(x, EventStore):
-        x = EventBatch(x, torch.arange(x.nb_samples))
+        x = EventBatch(x, torch.arange(x.nb_samples, device=x.units.device))
+    if not isinstance(x, EventBatch):
+        raise TypeError(f"input must be a tensor or events, not {type(x).__name__}")
     store, index = x.store, x.index
+    for part in (store.units, store.indptr, index):
+        _require_tensor("each part of events", part)
     kinds = store.units.dtype, store.indptr.dtype, index.dtype
-    if kinds[0] not in (torch.int16, torch.int32) or kinds[1:] != (torch.int64, torch.int64):
+    if kinds[0] not in _UNIT_IDS or kinds[1:] != (torch.int64, torch.int64):
         wanted = "int16 or int32, int64, int64"
         raise TypeError(f"units, indptr and index of events must be {wanted}, not {kinds}")
-    return (store.units, store.indptr, index), index.shape[0], store.nb_steps, store.nb_units
+    for name, part in (("units", store.units), ("indptr", store.indptr), ("index", index)):
+        if part.dim() != 1:
+            raise ValueError(f"{name} of events of shape {tuple(part.shape)}: must be a row")
+        _require_place(f"{name} of events", part, like)
+    rows, steps = store.indptr.shape[0] - 1, store.nb_steps
+    if steps < 1 or rows < 0 or rows % steps:
+        raise ValueError(f"{rows} rows of events cannot be samples of {steps} steps")
+    return Prepared(x, index.shape[0], steps, store.nb_units)
 
 
-def _encoder(
-    e: EncoderParameters, channels: int, dtype: torch.dtype
-) -> tuple[StageTensors, LIFDynamics]:
-    units = e.gain.shape[0]
-    _check_shape("the encoder's bias", e.bias, (units,))
-    if units % channels:
+def _check_encoder(e: EncoderParameters, channels: int, like: Tensor) -> int:
+    """The number of its units."""
+    surrogates.require(e.surrogate)
+    _require_tensor("the encoder's gain", e.gain)
+    units = e.gain.shape[0] if e.gain.dim() == 1 else 0
+    _check("the encoder's gain", e.gain, (max(units, 1),), like)
+    _check("the encoder's bias", e.bias, (units,), like)
+    if channels < 1 or units % channels:
         raise ValueError(f"an encoder of {units} units for {channels} channels: must be a multiple")
     _refuse_gradient(e.beta, "the encoder's decay")
-    beta = _constant(e.beta, units, dtype)
-    tensors = StageTensors(None, None, None, beta, e.gain, e.bias)
-    return tensors, LIFDynamics(e.threshold, e.scale, e.surrogate)
+    _check_constant("the encoder's beta", e.beta, units, like)
+    return units
 
 
-def _layer(layer: LIFParameters, inputs: int, dtype: torch.dtype) -> StageTensors:
-    units = layer.weight.shape[1]
-    _check_shape("weight", layer.weight, (inputs, units))
-    if layer.recurrent_weight is not None:
-        _check_shape("recurrent_weight", layer.recurrent_weight, (units, units))
-    gain = 1.0 - layer.beta if layer.dynamics.leak_scaled_input else 1.0
-    constants = (_constant(c, units, dtype) for c in (layer.alpha, layer.beta, gain))
-    return StageTensors(layer.weight, layer.recurrent_weight, *constants, None)
+def _check_layer(layer: LIFParameters, x: Prepared, inputs: int, like: Tensor) -> int:
+    """The number of its units."""
+    weight, recurrent, alpha, beta, dynamics, mask = layer
+    _require_kind("dynamics", dynamics, LIFDynamics)
+    surrogates.require(dynamics.surrogate)
+    _require_tensor("weight", weight)
+    units = weight.shape[-1] if weight.dim() else 0
+    _check("weight", weight, (inputs, max(units, 1)), like)
+    if recurrent is not None:
+        _check("recurrent_weight", recurrent, (units, units), like)
+    _check_constant("alpha", alpha, units, like)
+    _check_constant("beta", beta, units, like)
+    if mask is not None:
+        _require_tensor("mask", mask)
+        _refuse_gradient(mask, "a dropout mask")
+        shape = mask.shape
+        fits = len(shape) == 3 and shape[2] == units and not mask.is_complex()
+        if not (fits and shape[0] in (1, x.batch) and shape[1] in (1, x.steps)):
+            wanted = f"[{x.batch}, {x.steps} or 1, {units}]"
+            raise ValueError(f"mask of shape {tuple(shape)}: must be {wanted}")
+        _require_place("mask", mask, like)
+    return units
 
 
-def _code(
-    dynamics: LIFDynamics, tensors: StageTensors, encoder: bool, learned: bool, masked: bool
-) -> StageCode:
-    attached = not dynamics.detach_reset and not encoder
-    return StageCode(
-        encoder=int(encoder),
-        surrogate=surrogates.position(dynamics.surrogate),
-        reset_zero=int(dynamics.reset == "zero"),
-        attached=int(attached),
-        lag=2 if dynamics.recurrence == "previous" else 1,
-        masked=int(masked),
-        keep_current=int(learned or attached),
-        present=sum(1 << i for i, tensor in enumerate(tensors) if tensor is not None),
-    )
+def _check_readout(readout: ReadoutParameters, units: int, like: Tensor) -> None:
+    weight = readout.weight
+    _require_tensor("the readout's weight", weight)
+    classes = weight.shape[-1] if weight.dim() else 0
+    _check("the readout's weight", weight, (units, max(classes, 1)), like)
+    for name in ("alpha", "beta"):
+        constant = getattr(readout, name)
+        _refuse_gradient(constant, "the readout's constants")
+        _check_constant(f"the readout's {name}", constant, classes, like)
 
 
-def _add(
-    tensors: StageTensors, code: StageCode, parameters: list[Tensor], codes: list[int]
-) -> None:
-    parameters += [tensor for tensor in tensors if tensor is not None]
-    codes += code
-
-
-def _mask(mask: Tensor, batch: int, steps: int, units: int, dtype: torch.dtype) -> Tensor:
-    """A mask ``[batch, step or 1, unit]`` from one that may be narrower."""
-    _refuse_gradient(mask, "a dropout mask")
-    if mask.dim() != 3 or mask.shape[1] not in (1, steps):
-        wanted = f"[{batch}, {steps} or 1, {units}]"
-        raise ValueError(f"mask of shape {tuple(mask.shape)}: must be {wanted}")
-    return mask.to(dtype).expand(batch, mask.shape[1], units)
-
-
-def _constant(value: Constant, units: int, dtype: torch.dtype) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.to(dtype).expand(units)
-    return torch.full((units,), value, dtype=dtype)
-
-
-def _check_shape(name: str, tensor: Tensor, wanted: tuple[int, ...]) -> None:
+def _check(name: str, tensor: Tensor, wanted: tuple[int, ...], like: Tensor) -> None:
+    _require_tensor(name, tensor)
     if tensor.shape != wanted:
         raise ValueError(f"{name} of shape {tuple(tensor.shape)}: must be {wanted}")
+    if tensor.dtype != like.dtype:
+        raise ValueError(f"parameters of dtype {like.dtype} and {tensor.dtype}: must be the same")
+    _require_place(name, tensor, like)
+
+
+def _check_constant(name: str, value: Constant, units: int, like: Tensor) -> None:
+    if not isinstance(value, Tensor):
+        _require_kind(name, value, (float, int))
+        return
+    if value.dim() > 1 or value.numel() not in (1, units) or value.is_complex():
+        wanted = f"one number or ({units},)"
+        raise ValueError(f"{name} of shape {tuple(value.shape)}: must be {wanted}")
+    _require_place(name, value, like)
+
+
+def _require_kind(name: str, value: object, kind: type | tuple[type, ...]) -> None:
+    if not isinstance(value, kind):
+        names = {Tensor: "a tensor", (float, int): "a number or a tensor"}
+        wanted = names.get(kind) or kind.__name__
+        raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}")
+
+
+def _require_tensor(name: str, value: object) -> None:
+    _require_kind(name, value, Tensor)
+
+
+def _require_place(name: str, tensor: Tensor, like: Tensor) -> None:
+    if tensor.device != like.device:
+        raise ValueError(f"{name} is on {tensor.device}, the first weights on {like.device}")
+    if tensor.layout is not torch.strided:
+        raise ValueError(f"{name} is {tensor.layout}: must be dense")
 
 
 def _refuse_gradient(value: Constant, of: str) -> None:
     if isinstance(value, Tensor) and value.requires_grad and torch.is_grad_enabled():
+        raise ValueError(f"the kernels have no gradient of {of}: detach it, or take the reference")
+
+
+def check_labels(labels: Tensor, batch: int, classes: int, like: Tensor) -> None:
+    """Check the labels of a training step.
+
+    Raises:
+        IndexError: there are more or fewer than samples, or one is no class. Their values are not
+            looked at while a GPU is being recorded.
+        TypeError: they are no integers.
+        ValueError: there is no sample, or they are somewhere else.
+    """
+    _require_tensor("labels", labels)
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise TypeError(f"labels of {labels.dtype}: must be integers")
+    _require_place("labels", labels, like)
+    if batch == 0:
+        raise ValueError("a training step needs a sample")
+    if labels.shape != (batch,):
+        raise faults.unknown_label(batch, classes)
+    if labels.is_cuda and torch.cuda.is_current_stream_capturing():
+        return
+    low, high = (int(label) for label in labels.aminmax())
+    if low < 0 or high >= classes:
+        raise faults.unknown_label(batch, classes)
+
+
+def check_class_weights(weights: Tensor, classes: int, like: Tensor) -> None:
+    """Check the weights of classes in a training step's loss.
+
+    Raises:
+        ValueError: they are not ``[class]``, or somewhere else.
+    """
+    _require_tensor("class weights", weights)
+    _refuse_gradient(weights, "class weights")
+    if weights.shape != (classes,) or not weights.is_floating_point():
         raise ValueError(
-            f"the CPU kernels have no gradient of {of}: detach it, or take the reference"
+            f"class weights of shape {tuple(weights.shape)} and {weights.dtype}: must be "
+            f"real numbers ({classes},)"
         )
+    _require_place("class weights", weights, like)

@@ -6,11 +6,13 @@ The mathematics is in :mod:`snn.neurons`; here live parameters and their initial
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from snn.checks import Count, Finite, NonNegative, Positive, checked
 from snn.errors import ConfigError
 from snn.neurons import (
     EncoderState,
@@ -21,13 +23,16 @@ from snn.neurons import (
     leaky_readout,
     lif,
 )
+from snn.neurons.surrogate import AnySurrogate
 
 Learn = Literal["fixed", "layer", "neuron"]
 Fan = Literal["in", "out"]
 DropoutMask = Literal["sample", "step"]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
-def normal_weight(rows: int, columns: int, scale: float, fan: Fan = "in") -> nn.Parameter:
+@checked
+def normal_weight(rows: Count, columns: Count, scale: NonNegative, fan: Fan = "in") -> nn.Parameter:
     """Weights ``[rows, columns]`` drawn from a normal with standard deviation scale / sqrt(fan).
 
     ``fan="in"`` divides by the number of inputs (SpyTorch), ``"out"`` by that of outputs
@@ -41,6 +46,7 @@ def normal_weight(rows: int, columns: int, scale: float, fan: Fan = "in") -> nn.
 _LOGIT_LIMIT = 15.0
 
 
+@checked
 class Decay(nn.Module):
     """Decay factors per step, in (0, 1), fixed or learned.
 
@@ -58,7 +64,7 @@ class Decay(nn.Module):
 
     factor: float | Tensor
 
-    def __init__(self, factor: float | Tensor, units: int, learn: Learn = "fixed") -> None:
+    def __init__(self, factor: float | Tensor, units: Count, learn: Learn = "fixed") -> None:
         super().__init__()
         each = torch.as_tensor(factor, dtype=torch.float64)
         outside = each[~((each > 0) & (each < 1))]
@@ -86,6 +92,7 @@ class Decay(nn.Module):
         return torch.sigmoid(self.logit.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
 
 
+@checked
 class RecurrentLIF(nn.Module):
     """Recurrent current-based LIF layer (:func:`snn.neurons.lif`).
 
@@ -107,8 +114,8 @@ class RecurrentLIF(nn.Module):
 
     def __init__(
         self,
-        nb_inputs: int,
-        nb_units: int,
+        nb_inputs: Count,
+        nb_units: Count,
         alpha: float | Tensor,
         beta: float | Tensor,
         dynamics: LIFDynamics | None = None,
@@ -116,10 +123,10 @@ class RecurrentLIF(nn.Module):
         recurrent: bool = True,
         learn_alpha: Learn = "fixed",
         learn_beta: Learn = "fixed",
-        weight_scale: float = 0.2,
-        recurrent_weight_scale: float = 0.2,
+        weight_scale: NonNegative = 0.2,
+        recurrent_weight_scale: NonNegative = 0.2,
         fan: Fan = "in",
-        dropout: float = 0.0,
+        dropout: Dropout = 0.0,
         dropout_mask: DropoutMask = "sample",
     ) -> None:
         super().__init__()
@@ -160,18 +167,19 @@ class RecurrentLIF(nn.Module):
         )
 
 
+@checked
 class LeakyReadout(nn.Module):
     """Non-spiking leaky readout (:func:`snn.neurons.leaky_readout`)."""
 
     def __init__(
         self,
-        nb_inputs: int,
-        nb_classes: int,
+        nb_inputs: Count,
+        nb_classes: Count,
         alpha: float,
         beta: float,
         *,
         leak_scaled_input: bool = False,
-        weight_scale: float = 0.2,
+        weight_scale: NonNegative = 0.2,
         fan: Fan = "in",
     ) -> None:
         super().__init__()
@@ -194,6 +202,7 @@ class LeakyReadout(nn.Module):
         )
 
 
+@checked
 class CurrentEncoder(nn.Module):
     """Trainable encoding of analog signals (:func:`snn.neurons.current_encoder`).
 
@@ -211,13 +220,13 @@ class CurrentEncoder(nn.Module):
 
     def __init__(
         self,
-        nb_channels: int,
-        copies: int,
+        nb_channels: Count,
+        copies: Count,
         beta: float,
         *,
-        threshold: float = 1.0,
-        scale: float = 100.0,
-        surrogate: str = "fast_sigmoid",
+        threshold: Finite = 1.0,
+        scale: Positive = 100.0,
+        surrogate: AnySurrogate = "fast_sigmoid",
     ) -> None:
         super().__init__()
         self.nb_units = nb_channels * copies

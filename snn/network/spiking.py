@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Sequence
-from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
+from pydantic import Field
 from torch import Tensor, nn
 
+from snn import kernels
+from snn.checks import checked
 from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
-from snn.kernels import gpu, surrogates
-from snn.kernels.cpu import ops
+from snn.kernels import surrogates
 from snn.network.hooks import bypassed
 from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
-from snn.neurons import EncoderState, LIFState, ReadoutState, logits
+from snn.neurons import EncoderState, LIFState, LogitRule, ReadoutState, logits
 
 log = logging.getLogger(__name__)
 
 Backend = Literal["auto", "einsum", "cpu", "gpu"]
-
-
-def _kernels(backend: str) -> ModuleType:
-    """The operations of a backend; those of the GPU import Triton."""
-    if backend == "gpu":
-        return importlib.import_module("snn.kernels.gpu.ops")
-    return ops
-
-
-def _usable(
-    backend: str, x: Tensor | EventBatch | EventStore, weight: Tensor, sizes: Sequence[int]
-) -> tuple[str | None, str]:
-    """Why a backend's kernels cannot be used, or None; and what they are."""
-    if backend == "gpu":
-        obstacle = gpu.obstacle(x, weight.dtype, weight.device)
-        return obstacle, "" if obstacle else gpu.description(sizes)
-    obstacle = ops.obstacle(x, weight.dtype, weight.device.type)
-    return obstacle, "" if obstacle else f"compiled kernels, {ops.instruction_set()}"
 
 
 class NetworkOutput(NamedTuple):
@@ -73,6 +55,7 @@ class Trace(NamedTuple):
     state: NetworkState
 
 
+@checked
 class SpikingNetwork(nn.Module):
     """Hidden LIF layers one after another between an optional encoder and a readout.
 
@@ -92,10 +75,10 @@ class SpikingNetwork(nn.Module):
 
     def __init__(
         self,
-        hidden: Sequence[RecurrentLIF],
+        hidden: Annotated[Sequence[RecurrentLIF], Field(min_length=1)] | nn.ModuleList,
         readout: LeakyReadout,
         encoder: CurrentEncoder | None = None,
-        logit_rule: str = "max",
+        logit_rule: LogitRule = "max",
         backend: Backend = "auto",
     ) -> None:
         super().__init__()
@@ -117,7 +100,7 @@ class SpikingNetwork(nn.Module):
         """
         backend = self.backend_for(x)
         if backend != "einsum":
-            output, counts = _kernels(backend).network(x, **self.kernel_arguments(x))
+            output, counts = kernels.network(x, **self.kernel_arguments(x), backend=backend)
             return NetworkOutput(logits(output, self.logit_rule), counts)
         trace = self.trace(x)
         return NetworkOutput(
@@ -135,8 +118,10 @@ class SpikingNetwork(nn.Module):
             weight = self.readout.weight
             named = "gpu" if weight.is_cuda else "cpu"
             named = named if self.backend == "auto" else self.backend
-            obstacle, reason = _usable(named, x, weight, [layer.nb_units for layer in self.hidden])
+            obstacle = kernels.obstacle(x, weight.dtype, weight.device, named)
             obstacle = obstacle or self._bypassed() or self._without_kernel()
+            if not obstacle:
+                reason = kernels.description(named, [layer.nb_units for layer in self.hidden])
             if obstacle and self.backend != "auto":
                 raise ConfigError("model.backend", self.backend, f"auto or einsum: {obstacle}")
             chosen, reason = ("einsum", obstacle) if obstacle else (named, reason)
@@ -166,7 +151,7 @@ class SpikingNetwork(nn.Module):
         """The parameters as the kernels take them; draws the dropout masks."""
         batch, steps = x.shape[:2] if isinstance(x, Tensor) else (len(x), x.nb_steps)
         layers = [
-            ops.LIFParameters(
+            kernels.LIFParameters(
                 layer.weight,
                 layer.recurrent_weight,
                 layer.alpha(),
@@ -179,12 +164,14 @@ class SpikingNetwork(nn.Module):
         readout, e = self.readout, self.encoder
         return {
             "layers": layers,
-            "readout": ops.ReadoutParameters(
+            "readout": kernels.ReadoutParameters(
                 readout.weight, readout.alpha(), readout.beta(), readout.leak_scaled_input
             ),
             "encoder": None
             if e is None
-            else ops.EncoderParameters(e.gain, e.bias, e.beta(), e.threshold, e.scale, e.surrogate),
+            else kernels.EncoderParameters(
+                e.gain, e.bias, e.beta(), e.threshold, e.scale, e.surrogate
+            ),
         }
 
     def trace(

@@ -23,15 +23,17 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from snn.neurons.surrogate import spike
+from snn.checks import Finite, Positive, checked
+from snn.neurons.surrogate import AnySurrogate, spike
 
 Reset = Literal["zero", "subtract"]
 Recurrence = Literal["previous", "current"]
 
 
+@checked
 @dataclass(frozen=True)
 class LIFDynamics:
-    """What does not change while a layer is trained.
+    """What does not change while a layer is trained; a value that is not allowed is refused.
 
     Attributes:
         threshold: membrane potential above which a neuron spikes.
@@ -45,14 +47,14 @@ class LIFDynamics:
             starts at -0.001, its tutorials 1-4 at 0.
     """
 
-    threshold: float = 1.0
-    scale: float = 100.0
-    surrogate: str = "fast_sigmoid"
+    threshold: Finite = 1.0
+    scale: Positive = 100.0
+    surrogate: AnySurrogate = "fast_sigmoid"
     reset: Reset = "zero"
     detach_reset: bool = True
     leak_scaled_input: bool = False
     recurrence: Recurrence = "previous"
-    initial_potential: float = 0.0
+    initial_potential: Finite = 0.0
 
 
 class LIFState(NamedTuple):

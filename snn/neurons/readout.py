@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
+from snn.errors import ConfigError
+
 
 class ReadoutState(NamedTuple):
     """State of the readout between two steps, each ``[batch, class]``."""
@@ -74,5 +76,11 @@ assert set(LOGIT_RULES) == set(get_args(LogitRule))
 
 
 def logits(trace: Tensor, rule: str = "max") -> Tensor:
-    """Logits ``[batch, class]`` from the readout's trace ``[batch, step + 1, class]``."""
+    """Logits ``[batch, class]`` from the readout's trace ``[batch, step + 1, class]``.
+
+    Raises:
+        ConfigError: the rule is unknown.
+    """
+    if rule not in LOGIT_RULES:
+        raise ConfigError("logit_rule", rule, f"one of {', '.join(LOGIT_RULES)}")
     return LOGIT_RULES[rule](trace)

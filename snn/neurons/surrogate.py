@@ -12,9 +12,10 @@ The scale is an argument of each call. Two networks in one process never share i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import torch
+from pydantic import AfterValidator
 from torch import Tensor
 
 from snn.errors import ConfigError
@@ -47,6 +48,16 @@ SURROGATES: dict[str, Derivative] = {
 assert set(SURROGATES) == set(get_args(SurrogateName))
 
 
+def _known(name: str) -> str:
+    if name not in SURROGATES:
+        raise ValueError(f"one of {', '.join(SURROGATES)}")
+    return name
+
+
+AnySurrogate = Annotated[str, AfterValidator(_known)]
+"""A key of :data:`SURROGATES`, those that were added included."""
+
+
 class _Spike(torch.autograd.Function):
     """``1 if x > 0 else 0``, with ``grad * derivative(x, scale)`` on the way back."""
 
@@ -77,7 +88,7 @@ def spike(x: Tensor, scale: float = 100.0, surrogate: str = "fast_sigmoid") -> T
         ConfigError: the surrogate is unknown.
     """
     try:
-        derivative = SURROGATES[surrogate]
-    except KeyError:
-        raise ConfigError("surrogate", surrogate, f"one of {', '.join(SURROGATES)}") from None
+        derivative = SURROGATES[_known(surrogate)]
+    except ValueError as error:
+        raise ConfigError("surrogate", surrogate, str(error)) from None
     return _Spike.apply(x, scale, derivative)

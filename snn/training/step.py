@@ -9,8 +9,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from snn import kernels
 from snn.events import EventBatch, EventStore
-from snn.kernels.cpu import ops
 from snn.kernels.gpu import steps
 from snn.network import NetworkOutput, SpikingNetwork
 from snn.network.hooks import bypassed
@@ -23,11 +23,11 @@ def plain_step(
     labels: Tensor,
     loss: ClassificationLoss,
     regularizer: SpikeRegularizer,
-) -> ops.StepOutput:
+) -> kernels.StepOutput:
     """The same step of any network, with its gradients left to autograd."""
     output = network(x)
     nll, penalty = loss(output.logits, labels), regularizer(output.spike_counts)
-    return ops.StepOutput(nll + penalty, nll, penalty, output.logits, output.spike_counts)
+    return kernels.StepOutput(nll + penalty, nll, penalty, output.logits, output.spike_counts)
 
 
 def fused_step(
@@ -36,7 +36,7 @@ def fused_step(
     labels: Tensor,
     loss: ClassificationLoss,
     regularizer: SpikeRegularizer,
-) -> ops.StepOutput | None:
+) -> kernels.StepOutput | None:
     """The step, or None where this combination has none or no gradient is wanted.
 
     On the CPU it is one pass over the samples: for the NLL of maxima over time and a regulariser
@@ -74,7 +74,7 @@ def fused_step(
     rate = regularizer.rate
     if regularizer.reduction == "mean":
         rate /= labels.numel() * network.hidden[0].nb_units
-    return ops.training_step(
+    return kernels.training_step(
         x,
         labels,
         **network.kernel_arguments(x),
@@ -85,12 +85,12 @@ def fused_step(
 
 
 def _replayed(
-    step: Callable[..., ops.StepOutput],
+    step: Callable[..., kernels.StepOutput],
     network: SpikingNetwork,
     settings: Hashable,
     x: Tensor | EventBatch | EventStore,
     labels: Tensor,
-) -> ops.StepOutput | None:
+) -> kernels.StepOutput | None:
     if isinstance(x, EventStore):
         return None
 
@@ -100,7 +100,7 @@ def _replayed(
 
     parameters = list(network.parameters())
     results = steps.captured(network, settings, objective, parameters, x, labels)
-    return None if results is None else ops.StepOutput(*results[:4], list(results[4:]))
+    return None if results is None else kernels.StepOutput(*results[:4], list(results[4:]))
 
 
 def _settings(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snn.events import EventBatch, EventStore
-from snn.kernels.cpu import ops
+from snn.kernels import api as ops
 from snn.neurons import LIFDynamics, current_encoder, leaky_readout, lif, logits
 
 

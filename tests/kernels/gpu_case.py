@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from snn import kernels
 from snn.events import EventBatch
 from tests.kernels.compare import Case
 from tests.requirements import needs
@@ -41,9 +42,8 @@ class GPUCase(Case):
         }
 
     def kernels(self) -> tuple[Tensor, list[Tensor]]:
-        from snn.kernels.gpu import ops
-
-        return ops.network(self.x, self.layers(), self.readout(), self.encoder_parameters())
+        given = self.layers(), self.readout(), self.encoder_parameters()
+        return kernels.network(self.x, *given, backend="gpu")
 
 
 def at_real_size(case: GPUCase, **options) -> GPUCase:

@@ -8,7 +8,8 @@ import torch
 
 from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
-from snn.kernels.cpu import library, ops
+from snn.kernels import api as ops
+from snn.kernels.cpu import library
 from snn.network import SpikingNetwork
 from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
 from snn.neurons import LIFDynamics

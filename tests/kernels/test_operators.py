@@ -9,8 +9,9 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from snn.events import EventBatch
-from snn.kernels.cpu import library, loans, ops
-from snn.kernels.parameters import arguments
+from snn.kernels import api as ops
+from snn.kernels.cpu import library, loans
+from snn.kernels.cpu.arguments import arguments
 from snn.neurons import LIFDynamics
 from tests.kernels.compare import Case, error, random_store
 from tests.requirements import needs

@@ -9,8 +9,9 @@ import torch
 
 from snn import kernels, surrogate
 from snn.errors import ConfigError
-from snn.kernels import parameters, surrogates
-from snn.kernels.cpu import arguments, operators, ops
+from snn.kernels import api as ops
+from snn.kernels import surrogates
+from snn.kernels.cpu import arguments, operators
 from snn.network.layers import CurrentEncoder
 from snn.neurons import LIFDynamics
 from snn.neurons.surrogate import SURROGATES
@@ -103,7 +104,7 @@ def test_layers_alone_refuse_a_new_surrogate(new):
 def test_the_kernels_check_the_number(number):
     weight = torch.ones(4, 3, requires_grad=True)
     layer = ops.LIFParameters(weight, None, 0.8, 0.9, LIFDynamics())
-    args = parameters.arguments(torch.ones(1, 5, 4), [layer], None, None)
+    args = arguments.arguments(torch.ones(1, 5, 4), [layer], None, None)
     place = arguments.StageCode._fields.index("surrogate")
     codes = [number if i == place else code for i, code in enumerate(args.codes)]
     with pytest.raises(ValueError, match="none of the compiled ones"):

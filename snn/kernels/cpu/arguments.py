@@ -1,12 +1,24 @@
-"""What the kernels are called with: a network and its input as tensors, integers and floats."""
+"""From parameters to the arguments of the operator: tensors, integers and floats."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-from snn.kernels.cpu import library
+from snn.kernels import surrogates
+from snn.kernels.parameters import (
+    Constant,
+    EncoderParameters,
+    Input,
+    LIFParameters,
+    Prepared,
+    ReadoutParameters,
+    prepare,
+)
+from snn.neurons import LIFDynamics
 
 
 class StageTensors(NamedTuple):
@@ -72,83 +84,82 @@ class Arguments(NamedTuple):
     """A :class:`StageNumbers` for each stage."""
 
 
-class Stage(NamedTuple):
-    """A stage taken out of :class:`Arguments`."""
-
-    code: StageCode
-    numbers: StageNumbers
-    tensors: StageTensors
-    mask: Tensor | None
-
-    @property
-    def units(self) -> int:
-        return self.tensors.beta.shape[0]
+def arguments(
+    x: Input,
+    layers: Sequence[LIFParameters],
+    readout: ReadoutParameters | None,
+    encoder: EncoderParameters | None,
+) -> Arguments:
+    """Those of a network and its input, which are checked as in :func:`prepare`."""
+    return encoded(prepare(x, layers, readout, encoder), layers, readout, encoder)
 
 
-class Readout(NamedTuple):
-    """The readout taken out of :class:`Arguments`."""
-
-    weight: Tensor
-    alpha: Tensor
-    beta: Tensor
-    gain: Tensor
-
-
-def decode(args: Arguments) -> tuple[list[Stage], Readout | None]:
-    """The stages and the readout."""
-    parameters, fixed = iter(args.parameters), iter(args.fixed)
-    width, floats = len(StageCode._fields), len(StageNumbers._fields)
-    stages = []
-    for i in range(len(args.codes) // width):
-        code = StageCode(*args.codes[i * width : (i + 1) * width])
-        numbers = StageNumbers(*args.numbers[i * floats : (i + 1) * floats])
-        given = (
-            next(parameters) if code.present >> bit & 1 else None
-            for bit in range(len(StageTensors._fields))
-        )
-        stages.append(
-            Stage(code, numbers, StageTensors(*given), next(fixed) if code.masked else None)
-        )
-    weight = next(parameters, None)
-    return stages, None if weight is None else Readout(weight, *fixed)
-
-
-class Sizes(NamedTuple):
-    """Sizes of a call, known without any data; with symbolic sizes they are symbolic."""
-
-    batch: int
-    steps: int
-    units: list[int]
-    """Of each stage."""
-    classes: int | None
-    """None: the network ends with spikes."""
-    trace_bytes: int
-    """Of the memory that a backward pass reads, see :meth:`snn.kernels.cpu.call.Call.set_trace`."""
-
-    @classmethod
-    def of(cls, args: Arguments) -> Sizes:
-        """Of arguments that have not been decoded yet."""
-        return cls.of_parts(args, *decode(args))
-
-    @classmethod
-    def of_parts(cls, args: Arguments, stages: list[Stage], readout: Readout | None) -> Sizes:
-        batch = args.x.shape[0] if args.index is None else args.index.shape[0]
-        size = stages[0].tensors.beta.dtype.itemsize
-        lanes = library.loaded().vector_bytes // size
-        row = 0  # bytes of all stages for one sample and step
-        for stage in stages:
-            row += (1 + stage.code.keep_current) * padded(stage.units, lanes) * size
-            row += words(stage.units) * 8
-        classes = None if readout is None else readout.weight.shape[1]
-        units = [stage.units for stage in stages]
-        return cls(batch, args.nb_steps, units, classes, batch * args.nb_steps * row)
+def encoded(
+    x: Prepared,
+    layers: Sequence[LIFParameters],
+    readout: ReadoutParameters | None,
+    encoder: EncoderParameters | None,
+) -> Arguments:
+    """Those of checked parameters, split into what is fixed and what has gradients."""
+    like = layers[0].weight if layers else encoder.gain
+    parameters: list[Tensor] = []
+    fixed: list[Tensor] = []
+    codes: list[int] = []
+    numbers: list[float] = []
+    if encoder is not None:
+        constant = _constant(encoder.beta, encoder.gain.shape[0], like)
+        tensors = StageTensors(None, None, None, constant, encoder.gain, encoder.bias)
+        code = StageCode(1, surrogates.position(encoder.surrogate), 0, 0, 1, 0, 0, 0)
+        _add(tensors, code, parameters, codes)
+        numbers += StageNumbers(encoder.threshold, 0.0, encoder.scale)
+    for layer in layers:
+        tensors, dynamics = _layer(layer, like), layer.dynamics
+        if (mask := layer.mask) is not None:
+            fixed.append(mask.to(like.dtype).expand(x.batch, mask.shape[1], mask.shape[2]))
+        _add(tensors, _code(dynamics, tensors, mask is not None), parameters, codes)
+        numbers += StageNumbers(dynamics.threshold, dynamics.initial_potential, dynamics.scale)
+    if readout is not None:
+        classes = readout.weight.shape[1]
+        gain = 1.0 - readout.beta if readout.leak_scaled_input else 1.0
+        parameters.append(readout.weight)
+        fixed += (_constant(c, classes, like) for c in (readout.alpha, readout.beta, gain))
+    source = x.x, None, None
+    if not isinstance(x.x, Tensor):
+        source = x.x.store.units, x.x.store.indptr, x.x.index
+    return Arguments(*source, x.steps, x.inputs, parameters, fixed, codes, numbers)
 
 
-def padded(units: int, lanes: int) -> int:
-    """Units rounded up to whole vectors."""
-    return (units + lanes - 1) // lanes * lanes
+def _layer(layer: LIFParameters, like: Tensor) -> StageTensors:
+    units = layer.weight.shape[1]
+    gain = 1.0 - layer.beta if layer.dynamics.leak_scaled_input else 1.0
+    constants = (_constant(c, units, like) for c in (layer.alpha, layer.beta, gain))
+    return StageTensors(layer.weight, layer.recurrent_weight, *constants, None)
 
 
-def words(units: int) -> int:
-    """64-bit words of a bit set."""
-    return (units + 63) // 64
+def _code(dynamics: LIFDynamics, tensors: StageTensors, masked: bool) -> StageCode:
+    attached = not dynamics.detach_reset
+    learned = any(c.requires_grad for c in (tensors.alpha, tensors.beta, tensors.gain))
+    return StageCode(
+        encoder=0,
+        surrogate=surrogates.position(dynamics.surrogate),
+        reset_zero=int(dynamics.reset == "zero"),
+        attached=int(attached),
+        lag=2 if dynamics.recurrence == "previous" else 1,
+        masked=int(masked),
+        keep_current=int(learned or attached),
+        present=0,
+    )
+
+
+def _add(
+    tensors: StageTensors, code: StageCode, parameters: list[Tensor], codes: list[int]
+) -> None:
+    parameters += [tensor for tensor in tensors if tensor is not None]
+    present = sum(1 << i for i, tensor in enumerate(tensors) if tensor is not None)
+    codes += code._replace(present=present)
+
+
+def _constant(value: Constant, units: int, like: Tensor) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.to(like.dtype).expand(units)
+    return torch.full((units,), value, dtype=like.dtype, device=like.device)

@@ -8,10 +8,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from snn.kernels import faults
 from snn.kernels.cpu import library, loans
-from snn.kernels.cpu.arguments import Arguments, Sizes, Stage, StageTensors, decode, padded, words
+from snn.kernels.cpu.arguments import Arguments, StageTensors
+from snn.kernels.cpu.problem import (
+    Sizes,
+    Stage,
+    decode,
+    padded,
+    require_gradients,
+    words,
+)
 
 FORWARD, BACKWARD, FUSED = 1, 2, 3
+_ALIGNMENT = 64
+"""Of traces, which torch gives all its tensors."""
 
 
 class Call:
@@ -21,6 +32,7 @@ class Call:
         self.kernels = library.loaded()
         self.given, self.read = decode(args)
         self.sizes = Sizes.of_parts(args, self.given, self.read)
+        self.sizes.require_countable()
         self.dtype = self.given[0].tensors.beta.dtype
         self._alive: list[Tensor] = []
         nb_stages = len(self.given)
@@ -48,11 +60,19 @@ class Call:
             self.problem.readout = ctypes.pointer(self.readout)
 
     def pointer(self, tensor: Tensor | None) -> int | None:
-        """Address of a tensor's data, made contiguous; the call keeps it alive."""
+        """Address of a tensor's data, made contiguous; the call keeps it alive.
+
+        Raises:
+            ValueError: it is not in the memory that a CPU reads.
+        """
         if tensor is None:
             return None
-        if not tensor.is_contiguous():
-            tensor = tensor.detach().contiguous()
+        if not tensor.is_cpu or tensor.layout is not torch.strided:
+            raise ValueError(f"a tensor on {tensor.device}, {tensor.layout}: must be on the CPU")
+        if not tensor.is_contiguous() or tensor.is_neg():
+            tensor = tensor.detach().resolve_neg().contiguous()
+        if tensor.data_ptr() % tensor.itemsize:
+            tensor = tensor.detach().clone()
         self._alive.append(tensor)
         return tensor.data_ptr()
 
@@ -63,15 +83,12 @@ class Call:
             target.kind, target.dense = 2, self.pointer(args.x)
             return
         nb_rows = args.indptr.numel() - 1
-        nb_samples = nb_rows // max(args.nb_steps, 1)
-        if args.index.numel():
-            low, high = (int(i) for i in args.index.aminmax())
-            if low < 0 or high >= nb_samples:
-                raise IndexError(f"sample index outside 0..{nb_samples - 1}: {low}..{high}")
+        target.nb_samples, target.nb_events = nb_rows // args.nb_steps, args.x.numel()
+        self._index = args.index
         target.kind = 0 if args.x.dtype == torch.int16 else 1
         target.indptr, target.events = self.pointer(args.indptr), self.pointer(args.x)
         target.index = self.pointer(args.index)
-        target.events_per_step = args.indptr[-1].item() / max(nb_rows, 1)
+        target.events_per_step = target.nb_events / max(nb_rows, 1)
 
     def _set_stage(self, target: ctypes.Structure, stage: Stage) -> None:
         code, numbers = stage.code, stage.numbers
@@ -96,8 +113,11 @@ class Call:
         Raises:
             RuntimeError: a forward pass that kept no trace is asked for gradients.
         """
-        if trace.numel() != self.sizes.trace_bytes:
+        kept = isinstance(trace, Tensor) and trace.dtype == torch.uint8
+        if not kept or trace.shape != (self.sizes.trace_bytes,):
             raise RuntimeError("the forward pass kept no trace for a backward pass")
+        if trace.data_ptr() % _ALIGNMENT:
+            trace = trace.clone()
         size, rows = self.dtype.itemsize, self.sizes.batch * self.sizes.steps
         lanes = self.kernels.vector_bytes // size
         position = self.pointer(trace) or 0
@@ -112,8 +132,19 @@ class Call:
             target.spikes = position
             position += rows * words(stage.units) * 8
 
-    def want_gradients(self, wanted: Sequence[bool]) -> list[Tensor | None]:
-        """Outputs for the gradients of those parameters that want one, known to the call."""
+    def want_gradients(
+        self, wanted: Sequence[bool], *, from_trace: bool = False
+    ) -> list[Tensor | None]:
+        """Outputs for the gradients of those parameters that want one, known to the call.
+
+        Args:
+            wanted: for each parameter.
+            from_trace: the call reads what a forward pass kept.
+
+        Raises:
+            ValueError: there is no such gradient, or it needs a current that was not kept.
+        """
+        require_gradients(self.given, self.read, wanted, from_trace)
         pending = iter(wanted)
         grads: list[Tensor | None] = []
 
@@ -157,12 +188,30 @@ class Call:
         """Call the kernels.
 
         Raises:
-            IndexError: an event names a unit that the first layer has no weights for.
-            ValueError: a stage names a surrogate that was not compiled.
+            IndexError: an event names a unit that the first layer has no weights for, the index a
+                sample that the store does not have, or a label no class.
+            ValueError: a stage names a surrogate that was not compiled, or row bounds are damaged.
+            MemoryError: there is not enough memory; another call may go well.
+            RuntimeError: anything else that went wrong.
         """
         function = self.kernels.functions[self.dtype.itemsize]
         status = function(ctypes.byref(self.problem), mode)
-        if status == 2:
-            raise ValueError("a surrogate's number is none of the compiled ones")
-        if status:
-            raise IndexError(f"an event's unit lies outside 0..{self.problem.input.units - 1}")
+        if status != library.DONE:
+            raise self._error(status)
+
+    def _error(self, status: int) -> Exception:
+        if status == library.UNKNOWN_UNIT:
+            return faults.unknown_unit(self.problem.input.units)
+        if status == library.UNKNOWN_SAMPLE:
+            return faults.unknown_sample(self._index, self.problem.input.nb_samples)
+        if status == library.DAMAGED_ROWS:
+            return faults.damaged_rows()
+        if status == library.UNKNOWN_LABEL:
+            return faults.unknown_label(self.sizes.batch, self.sizes.classes)
+        if status == library.UNKNOWN_CODE:
+            return ValueError(
+                "a number of a surrogate or another code is none of the compiled ones"
+            )
+        if status == library.NO_MEMORY:
+            return MemoryError("not enough memory for a call of the kernels")
+        return RuntimeError("a call of the kernels has failed")

@@ -29,13 +29,25 @@ def _struct(name: str, integers: str = "", pointers: str = "", order: str = "", 
 MEANING = 1
 """``kMeaning`` of snn/kernels/cpu/cpp/abi.hpp."""
 
+DONE = 0
+(
+    UNKNOWN_UNIT,
+    UNKNOWN_CODE,
+    NO_MEMORY,
+    FAILED,
+    DAMAGED_ROWS,
+    UNKNOWN_SAMPLE,
+    UNKNOWN_LABEL,
+) = range(1, 8)
+"""``Status`` there: what a call of the kernels returns."""
+
 # Mirrors of the structs there; :func:`layout` guards them.
 Input = _struct(
     "Input",
-    integers="kind units",
+    integers="kind units nb_samples nb_events",
     pointers="indptr events index dense",
     doubles="events_per_step",
-    order="kind units indptr events index dense events_per_step",
+    order="kind units nb_samples nb_events indptr events index dense events_per_step",
 )
 Stage = _struct(
     "Stage",

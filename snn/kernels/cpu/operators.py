@@ -1,7 +1,8 @@
 """The kernels as PyTorch operators with gradients: ``torch.ops.snn.network``.
 
 They are functional: what the backward pass needs of the forward pass is one of its results.
-Callers use :mod:`snn.kernels.cpu.ops`, which makes the arguments.
+Callers use :mod:`snn.kernels`, which makes the arguments. Whoever calls an operator directly is
+checked as well.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from snn.kernels.cpu.arguments import Arguments, Sizes
+from snn.kernels.cpu.arguments import Arguments
 from snn.kernels.cpu.call import BACKWARD, FORWARD, Call
+from snn.kernels.cpu.problem import Sizes, check_incoming, decode
 
 _ARGUMENTS = (
     "Tensor x, Tensor? indptr, Tensor? index, SymInt nb_steps, SymInt nb_inputs, "
@@ -83,8 +85,10 @@ def _network_backward(*given) -> list[Tensor]:
     args = Arguments(*given[:_WIDTH])
     trace, grad_out, grad_counts, wanted, drive = given[_WIDTH:]
     call = Call(args)
+    check_incoming(call.given, call.sizes, _output_shape(call.sizes), grad_out, grad_counts, drive)
     call.set_trace(trace)
-    grads = [grad for grad in call.want_gradients(wanted) if grad is not None]
+    grads = call.want_gradients(wanted, from_trace=True)
+    grads = [grad for grad in grads if grad is not None]
     for target, grad in zip(call.stages, grad_counts, strict=True):
         target.grad_counts = call.pointer(grad)
     if call.sizes.classes is not None:
@@ -105,6 +109,7 @@ def _network_backward(*given) -> list[Tensor]:
 def _fake_network_backward(*given) -> list[Tensor]:
     args = Arguments(*given[:_WIDTH])
     wanted, drive = given[-2:]
+    decode(args)
     grads = [p.new_empty(p.shape) for p, w in zip(args.parameters, wanted, strict=True) if w]
     if drive:
         sizes = Sizes.of(args)

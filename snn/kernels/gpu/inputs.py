@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from snn.events import EventBatch, EventStore
+from snn.kernels import faults
 from snn.kernels.gpu import events as kernels
 from snn.kernels.gpu.tiling import input_mode, power_of_two
 
 _most_events: WeakKeyDictionary[EventStore, int] = WeakKeyDictionary()
+
+
+_sound: WeakSet[EventStore] = WeakSet()
+
+
+def require_sound(x: EventBatch) -> None:
+    """Check what kernels follow as addresses: a store once, an index of the CPU at each call.
+
+    An index on the GPU is not looked at, for which the host would have to wait.
+
+    Raises:
+        ValueError: row bounds descend, or lie outside of the events.
+        IndexError: an event names no unit, or the index no sample.
+    """
+    store = x.store
+    if store not in _sound and not (x.device.type == "cuda" and _recorded()):
+        bounds, units = store.indptr, store.units
+        ordered = bounds[0] >= 0 and bounds[-1] <= store.nb_events
+        if not (ordered and (bounds[1:] >= bounds[:-1]).all()):
+            raise faults.damaged_rows()
+        if units.numel() and (units.min() < 0 or units.max() >= store.nb_units):
+            raise faults.unknown_unit(store.nb_units)
+        _sound.add(store)
+    if x.index.device.type == "cpu" and x.index.numel():
+        low, high = x.index.aminmax()
+        if low < 0 or high >= store.nb_samples:
+            raise faults.unknown_sample(x.index, store.nb_samples)
+
+
+def _recorded() -> bool:
+    return torch.cuda.is_current_stream_capturing()
 
 
 def currents(x: EventBatch, weight: Tensor) -> Tensor:

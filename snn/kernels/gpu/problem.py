@@ -8,9 +8,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from snn.kernels.parameters import Constant
 from snn.neurons import LIFDynamics
-
-Constant = Tensor | float
 
 
 @dataclass(frozen=True)

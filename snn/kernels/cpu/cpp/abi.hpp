@@ -18,7 +18,9 @@ enum StageKind : int64_t { kLif, kEncoder };
 struct Input {
   int64_t kind;
   int64_t units;          // I; for an encoder: channels
-  const int64_t* indptr;  // [samples * steps + 1]
+  int64_t nb_samples;     // of the store
+  int64_t nb_events;
+  const int64_t* indptr;  // [nb_samples * steps + 1]
   const void* events;     // int16 or int32 unit ids, [events]
   const int64_t* index;   // [batch]: which samples of the store
   const void* dense;      // [batch, steps, I]
@@ -93,5 +95,17 @@ struct Problem {
 };
 
 enum Mode : int64_t { kForward = 1, kBackward = 2, kFused = 3 };
+
+// What a call returns; snn/kernels/cpu/call.py makes exceptions of it.
+enum Status : int {
+  kDone,
+  kUnknownUnit,    // an event names a unit that the first layer has no weights for
+  kUnknownCode,    // a number that stands for a kind, a surrogate or a time is none of those known
+  kNoMemory,
+  kFailed,         // anything else that was thrown
+  kDamagedRows,    // the row bounds of a sample descend, or leave the store
+  kUnknownSample,  // the index names a sample that the store does not have
+  kUnknownLabel,   // a label is no class
+};
 
 }  // namespace snn

@@ -26,7 +26,7 @@ void encoder_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
   T* counts = scratch.counts.zeros(s.own);
   int32_t* index = scratch.index.need(s.units + kSpareIndices);
   T* value = scratch.value.need(s.units);
-  std::memset(trace.potential, 0, sizeof(T) * s.own);
+  if (plan.steps > 0) std::memset(trace.potential, 0, sizeof(T) * s.own);
   const Vec<T> threshold = broadcast<T>(s.threshold), one = broadcast<T>(T(1));
 
   for (int64_t t = 0; t < plan.steps; ++t) {

@@ -1,8 +1,6 @@
 // The parallel loop over blocks, the sum of the threads' gradients, and the C entry points.
 #pragma once
 
-#include <atomic>
-
 #if defined(_OPENMP)
 #include <omp.h>
 #endif
@@ -68,27 +66,51 @@ void sum_gradients(const Plan<T>& plan, const std::vector<Worker<T>*>& workers, 
   }
 }
 
-// 0, or 1 if the input names a unit that does not exist, or 2 if a stage names a surrogate that
-// does not.
+// Numbers that stand for something, before anything is looked up by them.
+inline void require_known(const Problem& p) {
+  for (int64_t s = 0; s < p.nb_stages; ++s) {
+    const Stage& stage = p.stages[s];
+    const bool encoder = stage.kind == kEncoder;
+    require(stage.surrogate >= 0 && stage.surrogate < kSurrogates, kUnknownCode);
+    require(encoder ? s == 0 && p.input.kind == kDense : stage.kind == kLif, kUnknownCode);
+    require(stage.lag == 1 || stage.lag == 2, kUnknownCode);
+    require(!stage.mask || stage.mask_steps == 1 || stage.mask_steps == p.steps, kUnknownCode);
+  }
+}
+
 template <typename T>
-int run(const Problem& p, int64_t mode) {
-  for (int64_t s = 0; s < p.nb_stages; ++s)
-    if (p.stages[s].surrogate < 0 || p.stages[s].surrogate >= kSurrogates) return 2;
-  static thread_local PlanMemory<T> memory;
+void run_block(const Plan<T>& plan, Block<T> block, int64_t mode, Worker<T>& worker) {
+  const Problem& p = *plan.problem;
   const bool forward = mode & kForward, backward = mode & kBackward;
+  BlockEvents<T> events;
+  if (plan.input_weight) {
+    events = events_of<T>(p.input, block.first, block.count, plan.steps, worker.events);
+    require_units(p.input, events, block.count);
+  }
+  if (forward && plan.by_plane) pack_units(events, block.count, worker.events);
+  if (forward) forward_block<T>(plan, block, events, backward, worker);
+  if (backward) backward_block<T>(plan, block, events, forward && backward, worker);
+}
+
+template <typename T>
+void run_blocks(const Problem& p, int64_t mode, Outcome& outcome) {
+  require_known(p);
+  static thread_local PlanMemory<T> memory;
+  const bool backward = mode & kBackward;
   const Plan<T> plan = make_plan<T>(p, backward, memory);
   const int64_t wanted = std::max<int64_t>(1, std::min(p.threads, p.batch));
   const int64_t samples = Factor<T>::kSamples;
   const int64_t rounds = (p.batch + wanted * samples - 1) / (wanted * samples);
   const int64_t blocks = std::min(wanted * rounds, p.batch);
-  std::vector<Worker<T>*> workers;
-  std::atomic<bool> failed{false};
+  std::vector<Worker<T>*> workers(wanted);
 
 #if defined(_OPENMP)
 #pragma omp parallel num_threads(static_cast<int>(wanted))
 #endif
   {
-    static thread_local Worker<T> worker;
+    // Every thread reaches every barrier: what it attempts in between throws nothing.
+    static thread_local Worker<T> own;
+    Worker<T>& worker = own;
 #if defined(_OPENMP)
     const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
 #else
@@ -97,38 +119,38 @@ int run(const Problem& p, int64_t mode) {
 #if defined(_OPENMP)
 #pragma omp single
 #endif
-    workers.resize(threads);
+    workers.resize(threads);  // no more than there is room for
     workers[thread] = &worker;
-    worker.resize(plan.stages.size());
-    copy_input(plan, thread, threads);
-    if (backward) worker.clear_gradients(plan);
+    outcome.attempt([&] {
+      worker.resize(plan.stages.size());
+      copy_input(plan, thread, threads);
+      if (backward) worker.clear_gradients(plan);
+    });
 #if defined(_OPENMP)
 #pragma omp barrier
 #endif
     // A fixed share for each thread: the order of every sum is the same in every run.
-    for (int64_t k = blocks * thread / threads; k < blocks * (thread + 1) / threads; ++k) {
-      const int64_t first = p.batch * k / blocks, end = p.batch * (k + 1) / blocks;
-      const Block<T> block{first, end - first};
-      BlockEvents<T> events;
-      if (plan.input_weight) {
-        events = events_of<T>(p.input, block.first, block.count, plan.steps, worker.events);
-        if (!in_range(p.input, events, block.count)) {
-          failed = true;
-          break;
-        }
-      }
-      if (forward && plan.by_plane) pack_units(events, block.count, worker.events);
-      if (forward) forward_block<T>(plan, block, events, backward, worker);
-      if (backward) backward_block<T>(plan, block, events, forward && backward, worker);
-    }
+    const int64_t end = blocks * (thread + 1) / threads;
+    for (int64_t k = blocks * thread / threads; k < end && outcome.good(); ++k)
+      outcome.attempt([&] {
+        const int64_t first = p.batch * k / blocks;
+        run_block<T>(plan, {first, p.batch * (k + 1) / blocks - first}, mode, worker);
+      });
     if (backward) {
 #if defined(_OPENMP)
 #pragma omp barrier
 #endif
-      sum_gradients<T>(plan, workers, thread);
+      if (outcome.good()) sum_gradients<T>(plan, workers, thread);
     }
   }
-  return failed ? 1 : 0;
+}
+
+// A Status.
+template <typename T>
+int run(const Problem& p, int64_t mode) {
+  Outcome outcome;
+  outcome.attempt([&] { run_blocks<T>(p, mode, outcome); });
+  return outcome.status();
 }
 
 }  // namespace snn

@@ -17,7 +17,8 @@ constexpr int kSharedPlanes = 2;
 
 template <typename T>
 struct GroupScratch {
-  Buffer<int32_t> unit, start, bits, mask, row;
+  Buffer<int32_t> unit, start, row;
+  Buffer<int64_t> bits, mask;
   Buffer<Packed> at;
   Buffer<T> value;
   Buffer<uint64_t> turned;
@@ -70,6 +71,12 @@ class ByUnit {
     };
     int32_t* end = scratch_.start.zeros(units_ + 2) + 1;  // where a unit begins, later where it ends
     const int32_t* const unit = e.unit;
+    int64_t total = 0;
+    for (int64_t i = 0; i < samples_; ++i) {
+      const int64_t* offset = e.offset + i * (e.steps + 1);
+      total += offset[window_.end] - offset[window_.first];
+    }
+    require(total <= INT32_MAX, kNoMemory);  // more than places are counted with
     for_events([&](Packed, int64_t k) { ++end[unit[k] + 1]; });
     for (int64_t u = 0; u < units_; ++u) end[u + 1] += end[u];
     Packed* at = scratch_.at.need(end[units_] + 1);
@@ -91,15 +98,16 @@ class ByUnit {
   void transpose(const uint64_t* bits, int64_t words, int64_t steps, const T* mask,
                  int64_t mask_steps) {
     const int64_t rows = (window_.end - window_.first) * samples_, pieces = (rows + 63) / 64;
-    int32_t* const bits_of = scratch_.bits.need(rows);  // where a row's bits and mask begin
-    int32_t* const mask_of = scratch_.mask.need(rows);
+    int64_t* const bits_of = scratch_.bits.need(rows);  // where a row's bits and mask begin
+    int64_t* const mask_of = scratch_.mask.need(rows);
     int64_t total = 0;
     for (int64_t t = window_.first, row = 0; t < window_.end; ++t)
       for (int64_t i = 0; i < samples_; ++i, ++row) {
-        bits_of[row] = static_cast<int32_t>((i * steps + t) * words);
-        mask_of[row] = static_cast<int32_t>((i * mask_steps + (mask_steps == 1 ? 0 : t)) * units_);
+        bits_of[row] = (i * steps + t) * words;
+        mask_of[row] = (i * mask_steps + (mask_steps == 1 ? 0 : t)) * units_;
         for (int64_t w = 0; w < words; ++w) total += __builtin_popcountll(bits[bits_of[row] + w]);
       }
+    require(total <= INT32_MAX, kNoMemory);
     Packed* const at = scratch_.at.need(total + 1);
     T* const value = mask ? scratch_.value.need(total + 1) : nullptr;
     int32_t* const start = scratch_.start.need(units_ + 2);

@@ -5,6 +5,7 @@
 
 #include "abi.hpp"
 #include "planes.hpp"
+#include "status.hpp"
 
 namespace snn {
 
@@ -68,7 +69,16 @@ BlockEvents<T> events_of_store(const Input& in, int64_t first, int64_t count, in
                                EventScratch<T>& s) {
   const auto rows = [&](int64_t i) { return in.indptr + in.index[first + i] * steps; };
   int64_t total = 0;
-  for (int64_t i = 0; i < count; ++i) total += rows(i)[steps] - rows(i)[0];
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t sample = in.index[first + i];
+    require(sample >= 0 && sample < in.nb_samples, kUnknownSample);
+    const int64_t *row = rows(i), begin = row[0], end = row[steps];
+    require(begin >= 0 && begin <= end && end <= in.nb_events, kDamagedRows);
+    bool descends = false;
+    for (int64_t t = 0; t < steps; ++t) descends |= row[t + 1] < row[t];
+    require(!descends, kDamagedRows);
+    total += end - begin;
+  }
   int32_t* unit = s.unit.need(total);
   int64_t* offset = s.offset.need(count * (steps + 1));
   int64_t n = 0;
@@ -92,12 +102,12 @@ BlockEvents<T> events_of(const Input& in, int64_t first, int64_t count, int64_t 
 
 // Unit ids index weight rows: one out of range must not be followed.
 template <typename T>
-bool in_range(const Input& in, const BlockEvents<T>& e, int64_t count) {
+void require_units(const Input& in, const BlockEvents<T>& e, int64_t count) {
   uint32_t largest = 0;  // a negative id is a large unsigned one
   const int64_t total = e.offset[count * (e.steps + 1) - 1];
   for (int64_t k = 0; k < total; ++k)
     largest = std::max(largest, static_cast<uint32_t>(e.unit[k]));
-  return total == 0 || largest < in.units;
+  require(total == 0 || largest < in.units, kUnknownUnit);
 }
 
 template <typename T>

@@ -31,8 +31,9 @@ inline std::string layout() {
   std::string text;
   {
     using S = Input;
-    text += "Input " + std::to_string(sizeof(S)) SNN_FIELD(kind) SNN_FIELD(units) SNN_FIELD(indptr)
-        SNN_FIELD(events) SNN_FIELD(index) SNN_FIELD(dense)
+    text += "Input " + std::to_string(sizeof(S)) SNN_FIELD(kind) SNN_FIELD(units)
+        SNN_FIELD(nb_samples) SNN_FIELD(nb_events) SNN_FIELD(indptr) SNN_FIELD(events)
+        SNN_FIELD(index) SNN_FIELD(dense)
         SNN_FIELD(events_per_step);
   }
   {

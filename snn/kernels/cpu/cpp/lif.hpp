@@ -133,7 +133,8 @@ void lif_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, SampleTr
   T* value = scratch.value.need(s.units);
   T* counts = scratch.counts.zeros(s.own);
   int64_t total = 0;
-  for (int64_t j = 0; j < s.own; ++j) trace.potential[j] = j < s.units ? s.initial : T(0);
+  if (plan.steps > 0)  // else there is no room for it
+    for (int64_t j = 0; j < s.own; ++j) trace.potential[j] = j < s.units ? s.initial : T(0);
 
   for (int64_t t = 0; t < plan.steps; ++t) {
     uint64_t* spikes = trace.spikes + t * s.words;

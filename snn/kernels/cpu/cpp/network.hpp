@@ -19,11 +19,11 @@ struct Worker {
 
   void resize(size_t stages) {
     if (grads.size() >= stages) return;
-    grads = std::vector<StageGradients<T>>(stages);
     current = std::vector<Buffer<T>>(stages);
     forward.potential = std::vector<Buffer<T>>(stages);
     forward.spikes = std::vector<Buffer<uint64_t>>(stages);
     backward.rows = std::vector<Buffer<T>>(stages);
+    grads = std::vector<StageGradients<T>>(stages);  // last: it says that the others are there
   }
 
   void clear_gradients(const Plan<T>& plan) {
@@ -101,8 +101,9 @@ void forward_block(const Plan<T>& plan, Block<T> block, const BlockEvents<T>& ev
     if (!p.readout->logits) continue;
     T* logits = static_cast<T*>(p.readout->logits) + b * classes;
     readout_maximum<T>(plan, trace, logits, p.readout->argmax + b * classes);
-    if (fused)
-      p.loss->nll[b] = negative_log_likelihood<T>(
+    if (!fused) continue;
+    require(p.loss->labels[b] >= 0 && p.loss->labels[b] < classes, kUnknownLabel);
+    p.loss->nll[b] = negative_log_likelihood<T>(
           logits, classes, p.loss->labels[b], static_cast<const T*>(p.loss->sample_weight)[b],
           static_cast<T>(p.loss->smoothing), grad_logits + i * classes);
   }

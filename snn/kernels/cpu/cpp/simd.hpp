@@ -37,13 +37,13 @@ struct Simd;
 template <>
 struct Simd<float> {
   typedef float Vec __attribute__((vector_size(SNN_VECTOR_BYTES)));
-  typedef int32_t Int __attribute__((vector_size(SNN_VECTOR_BYTES)));
+  typedef uint32_t Bits __attribute__((vector_size(SNN_VECTOR_BYTES)));
 };
 
 template <>
 struct Simd<double> {
   typedef double Vec __attribute__((vector_size(SNN_VECTOR_BYTES)));
-  typedef int64_t Int __attribute__((vector_size(SNN_VECTOR_BYTES)));
+  typedef uint64_t Bits __attribute__((vector_size(SNN_VECTOR_BYTES)));
 };
 
 template <typename T>
@@ -100,7 +100,8 @@ SNN_INLINE uint64_t above(Vec<double> x, Vec<double> y) {
 #endif
 }
 
-// Memory that grows and is kept, so that a training step faults no fresh pages in.
+// Memory that grows and is kept, so that a training step faults no fresh pages in: as much as the
+// largest call of this thread needed, and no more.
 template <typename T>
 class Buffer {
  public:
@@ -109,9 +110,11 @@ class Buffer {
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() { std::free(data_); }
 
-  // Room for n elements; what it held before is lost when it has to grow.
+  // Room for n elements; what it held before is lost when it has to grow. When there is no memory
+  // it is empty, and may be asked again.
   T* need(int64_t n) {
     if (n > capacity_) {
+      if (n > kMost) throw std::bad_alloc();
       std::free(data_);
       data_ = nullptr;
       capacity_ = 0;
@@ -125,13 +128,15 @@ class Buffer {
 
   T* zeros(int64_t n) {
     T* data = need(n);
-    std::memset(static_cast<void*>(data), 0, static_cast<size_t>(n) * sizeof(T));
+    if (n > 0) std::memset(static_cast<void*>(data), 0, static_cast<size_t>(n) * sizeof(T));
     return data;
   }
 
   T* data() const { return data_; }
 
  private:
+  static constexpr int64_t kMost = INT64_MAX / 2 / static_cast<int64_t>(sizeof(T));
+
   T* data_ = nullptr;
   int64_t capacity_ = 0;
 };

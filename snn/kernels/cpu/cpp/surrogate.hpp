@@ -47,13 +47,13 @@ struct ExpConstants<double> {
 template <typename T>
 SNN_INLINE Vec<T> exp_negative(Vec<T> x) {
   using C = ExpConstants<T>;
-  using Int = typename Simd<T>::Int;
+  using Bits = typename Simd<T>::Bits;  // unsigned: of an x that is far too small they overflow
   const Vec<T> magic = x * T(1.4426950408889634074) + C::round;
   const Vec<T> k = magic - C::round;
   const Vec<T> r = (x - k * C::ln2_high) - k * C::ln2_low;
   Vec<T> p = broadcast<T>(T(1));
   for (int n = C::degree; n > 0; --n) p = p * (r * T(1.0 / n)) + T(1);
-  Int power;
+  Bits power;
   std::memcpy(&power, &magic, sizeof power);
   power = (power << C::mantissa) + (static_cast<decltype(power[0] + 0)>(C::bias) << C::mantissa);
   Vec<T> two_k;

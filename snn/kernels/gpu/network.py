@@ -1,0 +1,116 @@
+"""The functions of :mod:`snn.kernels.api` on the Triton kernels, from checked parameters.
+
+Inside, everything is time-major: input currents of all steps first, then the time loop of a layer
+in one kernel, then the gradients of the weights of all steps at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from snn.events import EventBatch
+from snn.kernels.gpu import inputs
+from snn.kernels.gpu.autograd import Encoder, Layer, Readout
+from snn.kernels.gpu.problem import LIFSpec, per_unit
+from snn.kernels.parameters import (
+    EncoderParameters,
+    LIFParameters,
+    Prepared,
+    ReadoutParameters,
+)
+
+
+def _source(x: Prepared) -> Tensor | EventBatch:
+    """Counts ``[step, batch, input]``, or events that may be followed."""
+    if isinstance(x.x, Tensor):
+        return x.x.transpose(0, 1)
+    inputs.require_sound(x.x)
+    return x.x
+
+
+def _run_layer(x: Tensor | EventBatch, p: LIFParameters, batch: int) -> tuple[Tensor, Tensor]:
+    """Spikes after dropout, time-major, and counts. A tensor x is time-major."""
+    units = p.weight.shape[1]
+    drive = x @ p.weight if isinstance(x, Tensor) else inputs.currents(x, p.weight)
+    dynamics = p.dynamics
+    gain = 1.0 - p.beta if dynamics.leak_scaled_input else 1.0
+    constants = [per_unit(c, units, p.weight) for c in (p.alpha, p.beta, gain)]
+    mask = p.mask
+    if mask is not None:
+        mask = mask.to(p.weight.dtype).expand(batch, -1, -1).transpose(0, 1)
+    learned = any(c.requires_grad for c in constants)
+    keep = torch.is_grad_enabled() and any(
+        t.requires_grad for t in (drive, p.recurrent_weight, *constants) if t is not None
+    )
+    attached = not dynamics.detach_reset and dynamics.reset == "zero"
+    spec = LIFSpec(dynamics, keep, keep and (learned or attached))
+    return Layer.apply(spec, drive, p.recurrent_weight, *constants, mask)
+
+
+def lif_layer(x: Prepared, layer: LIFParameters) -> tuple[Tensor, Tensor]:
+    """Spikes after dropout and their counts before it."""
+    sent, counts = _run_layer(_source(x), layer, x.batch)
+    return sent.transpose(0, 1), counts
+
+
+def _encode(x: Tensor, encoder: EncoderParameters) -> Tensor:
+    """Spikes ``[step, batch, unit]`` from signals ``[batch, step, channel]``."""
+    gain, bias = encoder.gain, encoder.bias
+    beta = per_unit(encoder.beta, gain.numel(), gain)
+    copies = gain.numel() // x.shape[2]
+    currents = gain * (x.tile(1, 1, copies) + bias)
+    return Encoder.apply(currents, beta, (encoder.threshold, encoder.scale), encoder.surrogate)
+
+
+def encoder_layer(x: Prepared, encoder: EncoderParameters) -> Tensor:
+    """Spikes."""
+    return _encode(x.x, encoder).transpose(0, 1)
+
+
+def _leaky_readout(sent: Tensor, readout: ReadoutParameters) -> Tensor:
+    """The trace ``[batch, step + 1, class]`` from spikes ``[step, batch, unit]``."""
+    classes = readout.weight.shape[1]
+    gain = 1.0 - readout.beta if readout.leak_scaled_input else 1.0
+    constants = [per_unit(c, classes, readout.weight) for c in (readout.alpha, readout.beta, gain)]
+    return Readout.apply(sent @ readout.weight, *(c.detach() for c in constants))
+
+
+def network(
+    x: Prepared,
+    layers: Sequence[LIFParameters],
+    readout: ReadoutParameters,
+    encoder: EncoderParameters | None,
+) -> tuple[Tensor, list[Tensor]]:
+    """The readout's trace and the hidden layers' spike counts."""
+    sent = _source(x) if encoder is None else _encode(x.x, encoder)
+    counts = []
+    for layer in layers:
+        sent, n = _run_layer(sent, layer, x.batch)
+        counts.append(n)
+    return _leaky_readout(sent, readout), counts
+
+
+def training_step(
+    x: Prepared,
+    labels: Tensor,
+    layers: Sequence[LIFParameters],
+    readout: ReadoutParameters,
+    encoder: EncoderParameters | None,
+    class_weights: Tensor | None,
+    spike_rate: float,
+    label_smoothing: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, list[Tensor]]:
+    """Loss, negative log-likelihood, penalty, logits and spike counts."""
+    trace, counts = network(x, layers, readout, encoder)
+    logits = trace.max(1).values
+    weights = None if class_weights is None else class_weights.to(logits.dtype)
+    nll = F.cross_entropy(logits, labels.long(), weights, label_smoothing=label_smoothing)
+    penalty = logits.new_zeros(())
+    for n in counts:
+        penalty = penalty + spike_rate * n.sum()
+    plain = (result.detach() for result in (nll, penalty, logits))
+    return nll + penalty, *plain, [n.detach() for n in counts]
