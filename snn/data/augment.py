@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from snn.checks import NonNegative, checked
 from snn.errors import ConfigError
 from snn.events.encoding import Events
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Steps = Annotated[int, Field(ge=0)]
 
 
@@ -69,10 +69,6 @@ class Augmentation:
         method = "signals" if analog else "events"
         return getattr(cls, method) is not getattr(Augmentation, method)
 
-    def _require(self, holds: bool, key: str, value: object, allowed: str) -> None:
-        if not holds:
-            raise ConfigError(f"augment.{self.name}.{key}", value, allowed)
-
 
 def kept(events: Events, keep: np.ndarray) -> Events:
     """The events where ``keep``, boolean ``[nb_events]``, is true."""
@@ -92,6 +88,7 @@ def _rounded_normal(count: int, sigma: float, rng: np.random.Generator) -> np.nd
     return _normal_quantiles(sigma)[rng.integers(2**16, size=count, dtype=np.uint16)]
 
 
+@checked(prefix="augment.event_dropout")
 @dataclass(frozen=True)
 class EventDropout(Augmentation):
     """Leaves out each event with probability ``p``."""
@@ -99,22 +96,17 @@ class EventDropout(Augmentation):
     name = "event_dropout"
     p: Probability = 0.1
 
-    def __post_init__(self) -> None:
-        self._require(0 <= self.p < 1, "p", self.p, "at least 0 and below 1")
-
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
         return kept(events, rng.random(len(events.unit), np.float32) >= self.p)
 
 
+@checked(prefix="augment.unit_dropout")
 @dataclass(frozen=True)
 class UnitDropout(Augmentation):
     """Silences each unit of a sample, or zeroes each channel, with probability ``p``."""
 
     name = "unit_dropout"
     p: Probability = 0.1
-
-    def __post_init__(self) -> None:
-        self._require(0 <= self.p < 1, "p", self.p, "at least 0 and below 1")
 
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
         keep = rng.random((size.samples, size.units), np.float32) >= self.p
@@ -125,6 +117,7 @@ class UnitDropout(Augmentation):
         return x * keep
 
 
+@checked(prefix="augment.unit_jitter")
 @dataclass(frozen=True)
 class UnitJitter(Augmentation):
     """Moves each event to a unit nearby, by a normal number of units of deviation ``sigma``.
@@ -135,15 +128,13 @@ class UnitJitter(Augmentation):
     name = "unit_jitter"
     sigma: NonNegative = 5.0
 
-    def __post_init__(self) -> None:
-        self._require(0 <= self.sigma < math.inf, "sigma", self.sigma, "0 or more units")
-
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
         return events._replace(
             unit=events.unit + _rounded_normal(len(events.unit), self.sigma, rng)
         )
 
 
+@checked(prefix="augment.unit_shift")
 @dataclass(frozen=True)
 class UnitShift(Augmentation):
     """Moves all events of a sample by the same number of units, up to ``max_shift`` either way.
@@ -158,12 +149,10 @@ class UnitShift(Augmentation):
     max_shift: Annotated[int, Field(ge=0)] = 1
     shape: list[Annotated[int, Field(gt=0)]] | None = None
 
-    def __post_init__(self) -> None:
-        self._require(self.max_shift >= 0, "max_shift", self.max_shift, "0 or more units")
-
     def check_units(self, nb_units: int) -> None:
-        fits = self.shape is None or math.prod(self.shape) == nb_units
-        self._require(fits, "shape", self.shape, f"extents of {nb_units} units in all")
+        if self.shape is not None and math.prod(self.shape) != nb_units:
+            allowed = f"extents of {nb_units} units in all"
+            raise ConfigError(f"augment.{self.name}.shape", self.shape, allowed)
 
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
         self.check_units(size.units)
@@ -178,6 +167,7 @@ class UnitShift(Augmentation):
         return events._replace(unit=events.unit + moved[events.sample])
 
 
+@checked(prefix="augment.time_jitter")
 @dataclass(frozen=True)
 class TimeJitter(Augmentation):
     """Moves each event in time, by a normal number of steps of deviation ``sigma``."""
@@ -185,15 +175,13 @@ class TimeJitter(Augmentation):
     name = "time_jitter"
     sigma: NonNegative = 1.0
 
-    def __post_init__(self) -> None:
-        self._require(0 <= self.sigma < math.inf, "sigma", self.sigma, "0 or more steps")
-
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
         return events._replace(
             step=events.step + _rounded_normal(len(events.step), self.sigma, rng)
         )
 
 
+@checked(prefix="augment.time_shift")
 @dataclass(frozen=True)
 class TimeShift(Augmentation):
     """Moves a whole sample in time, up to ``max_shift`` steps either way.
@@ -203,9 +191,6 @@ class TimeShift(Augmentation):
 
     name = "time_shift"
     max_shift: Steps = 2
-
-    def __post_init__(self) -> None:
-        self._require(self.max_shift >= 0, "max_shift", self.max_shift, "0 or more steps")
 
     def _draw(self, samples: int, rng: np.random.Generator) -> np.ndarray:
         return rng.integers(-self.max_shift, self.max_shift + 1, samples, np.int32)
@@ -219,6 +204,7 @@ class TimeShift(Augmentation):
         return np.take_along_axis(x, source.clip(0, steps - 1)[:, :, None], 1)
 
 
+@checked(prefix="augment.time_stretch")
 @dataclass(frozen=True)
 class TimeStretch(Augmentation):
     """Plays a sample slower or faster by up to ``max_factor``, from its first step on.
@@ -229,9 +215,6 @@ class TimeStretch(Augmentation):
 
     name = "time_stretch"
     max_factor: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.1
-
-    def __post_init__(self) -> None:
-        self._require(1 <= self.max_factor < math.inf, "max_factor", self.max_factor, "1 or more")
 
     def _draw(self, samples: int, rng: np.random.Generator) -> np.ndarray:
         limit = math.log(self.max_factor)
@@ -252,6 +235,7 @@ class TimeStretch(Augmentation):
         return (start + share * (end - start)).astype(x.dtype)
 
 
+@checked(prefix="augment.signal_noise")
 @dataclass(frozen=True)
 class SignalNoise(Augmentation):
     """Adds normal noise of deviation ``sigma`` to every value of a signal."""
@@ -259,22 +243,17 @@ class SignalNoise(Augmentation):
     name = "signal_noise"
     sigma: NonNegative = 0.1
 
-    def __post_init__(self) -> None:
-        self._require(0 <= self.sigma < math.inf, "sigma", self.sigma, "0 or more")
-
     def signals(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return x + x.dtype.type(self.sigma) * rng.standard_normal(x.shape, x.dtype)
 
 
+@checked(prefix="augment.signal_gain")
 @dataclass(frozen=True)
 class SignalGain(Augmentation):
     """Multiplies each channel of a sample by ``exp(sigma * N(0, 1))``."""
 
     name = "signal_gain"
     sigma: NonNegative = 0.1
-
-    def __post_init__(self) -> None:
-        self._require(0 <= self.sigma < math.inf, "sigma", self.sigma, "0 or more")
 
     def signals(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         drawn = rng.standard_normal((len(x), 1, x.shape[2]), x.dtype)

@@ -9,6 +9,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
+from snn.checks import checked
 from snn.data.augment import Augmentation
 from snn.data.augmented import Augmented
 from snn.data.order import BatchOrder
@@ -66,6 +67,11 @@ class SpikeDataModule(LightningDataModule):
     test: Split
     augmentations: tuple[Augmentation, ...] = ()
     measures_test: bool = True
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            checked(cls, prefix="data")
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ import psutil
 from filelock import FileLock
 from torch import Tensor
 
-from snn.data.files import fingerprint, unpack
+from snn.data.lookup import fingerprint, unpack
 from snn.errors import DataError
 from snn.events import EventStore, load_array
 

@@ -19,8 +19,8 @@ from snn.data.base import (
 )
 from snn.data.cache import Encoded, cached_events, encoder_key
 from snn.data.download import RemoteFile, ensure
-from snn.data.files import fingerprint
 from snn.data.idx import read_idx
+from snn.data.lookup import fingerprint
 from snn.errors import ConfigError, DataError
 from snn.events import EventStore
 from snn.events.encoding import TTFS, Encoder, Rate

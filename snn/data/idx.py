@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from snn.data.files import read_bytes
+from snn.data.lookup import read_bytes
 from snn.errors import DataError
 
 _UNSIGNED_BYTE = 0x08

@@ -20,7 +20,7 @@ from snn.data.base import (
 )
 from snn.data.cache import Encoded, cached_events, unpacked
 from snn.data.download import RemoteFile, ensure
-from snn.data.files import fingerprint, locate
+from snn.data.lookup import fingerprint, locate
 from snn.data.speakers import Speakers, numbered, read_speakers
 from snn.data.spike_hdf5 import Binning, encode_file, read_class_names, reading_key
 from snn.data.splits import choose_speakers

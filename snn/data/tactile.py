@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from snn.data.download import RemoteFile, ensure
-from snn.data.files import read_bytes
+from snn.data.lookup import read_bytes
 from snn.data.pickles import load_pickle
 from snn.errors import DataError
 

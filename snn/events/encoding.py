@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from snn.errors import ConfigError
+from snn.checks import checked
 
 
 class Events(NamedTuple):
@@ -41,6 +41,7 @@ class _FirstSpike:
         return Events(sample, steps[sample, unit].astype(np.int64), unit)
 
 
+@checked(prefix="data.encoder")
 @dataclass(frozen=True)
 class TTFS(_FirstSpike):
     """Time to first spike of a leaky neuron under constant current.
@@ -57,10 +58,6 @@ class TTFS(_FirstSpike):
     tau: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 20.0
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
-    def __post_init__(self) -> None:
-        _require(0 < self.tau < np.inf, "tau", self.tau, "a positive number of steps")
-        _require(0 < self.threshold < 1, "threshold", self.threshold, "between 0 and 1")
-
     def times(self, x: ArrayLike) -> np.ndarray:
         """Real spike times in steps, float64 of x's shape; infinite where there is no spike."""
         x = np.asarray(x, np.float64)
@@ -71,6 +68,7 @@ class TTFS(_FirstSpike):
         return times
 
 
+@checked(prefix="data.encoder")
 @dataclass(frozen=True)
 class LinearLatency(_FirstSpike):
     """Latency that falls linearly with the value.
@@ -86,10 +84,6 @@ class LinearLatency(_FirstSpike):
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.02
     latency_steps: Annotated[int, Field(gt=0)] = 40
 
-    def __post_init__(self) -> None:
-        _require(0 <= self.threshold < 1, "threshold", self.threshold, "at least 0 and below 1")
-        _require(self.latency_steps > 0, "latency_steps", self.latency_steps, "at least 1")
-
     def times(self, x: ArrayLike) -> np.ndarray:
         """Spike times in whole steps, float64 of x's shape; infinite where there is no spike."""
         x = np.asarray(x, np.float64)
@@ -98,6 +92,7 @@ class LinearLatency(_FirstSpike):
         return np.where(x > self.threshold, latency, np.inf)
 
 
+@checked(prefix="data.encoder")
 @dataclass(frozen=True)
 class Rate:
     """Bernoulli rate code: in each step a unit spikes with probability ``max_rate * x``.
@@ -110,10 +105,6 @@ class Rate:
 
     max_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     seed: Annotated[int, Field(ge=0)] = 0
-
-    def __post_init__(self) -> None:
-        _require(0 < self.max_rate <= 1, "max_rate", self.max_rate, "above 0 and at most 1")
-        _require(self.seed >= 0, "seed", self.seed, "0 or more")
 
     def __call__(self, x: ArrayLike, nb_steps: int, first_sample: int = 0) -> Events:
         """Encodes ``x`` ``[sample, channel]``, 0..1; ``first_sample`` is the number of x[0]."""
@@ -170,8 +161,3 @@ def times_to_steps(times: ArrayLike, max_time: float, nb_steps: int) -> np.ndarr
         raise ValueError("times must be finite and not negative")
     steps = np.floor(times / (max_time / nb_steps))
     return np.minimum(steps, nb_steps).astype(np.int64)
-
-
-def _require(holds: bool, name: str, value: object, allowed: str) -> None:
-    if not holds:
-        raise ConfigError(f"data.encoder.{name}", value, allowed)

@@ -20,7 +20,7 @@ from snn.runs.state import Found, State
 from snn.sweeps.launch import launch_all
 from snn.sweeps.launchers import parallel_jobs
 from snn.sweeps.listing import counts, point_table, print_end
-from snn.sweeps.points import Point, check_room, expand, make_points
+from snn.sweeps.points import Point, expand, make_points
 from snn.sweeps.sweeper import Sweep, set_aside
 
 log = logging.getLogger(__name__)
@@ -80,8 +80,6 @@ def _sweep(
     # A file or a pipe has no width of its own; tables should not be folded for it.
     console = Console() if sys.stdout.isatty() else Console(width=160)
     found = whole.look()
-    anew = config.sweep.redo == "all"
-    check_room([p for p, f in found.items() if anew or f.state is not State.COMPLETED], jobs)
     if config.sweep.dry_run:
         console.print(point_table(found, str(directory)))
         console.print(counts(found), highlight=False)

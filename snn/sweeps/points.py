@@ -15,7 +15,6 @@ from snn.config.compose import Composer, parse
 from snn.config.identity import config_hash, flatten
 from snn.errors import ConfigError, SnnError
 from snn.runs.directory import RunDirectory
-from snn.sweeps.memory import check_memory
 
 log = logging.getLogger(__name__)
 
@@ -122,22 +121,3 @@ def make_points(
             a, b = set(same.overrides) - set(overrides), set(overrides) - set(same.overrides)
             log.warning("%s and %s are the same run, trained once", *map(" ".join, (a, b)))
     return list(points.values())
-
-
-def check_room(points: Sequence[Point], jobs: int | None) -> None:
-    """Refuse points that this machine's memory cannot hold.
-
-    Args:
-        points: those that are to be trained.
-        jobs: how many run beside each other on this machine; None if they run elsewhere.
-
-    Raises:
-        SnnError: one is too large; the message names it.
-    """
-    if jobs is None:
-        return
-    for point in points:
-        try:
-            check_memory(point.config, min(jobs, len(points)))
-        except SnnError as error:
-            raise SnnError(f"{' '.join(point.overrides)}: {error}") from None

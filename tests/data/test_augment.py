@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snn import augment
+from snn.data import augment
 from snn.data.augment import (
     Augmentation,
     EventDropout,

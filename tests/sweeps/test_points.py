@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from unittest import mock
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -13,8 +11,7 @@ from hypothesis import strategies as st
 
 from snn.config.compose import Composer, resolved
 from snn.errors import SnnError
-from snn.sweeps.memory import check_memory, estimated_mib
-from snn.sweeps.points import check_room, expand, make_points, name_of
+from snn.sweeps.points import expand, make_points, name_of
 from tests.commands import ROOT, config_of
 
 CONF = ROOT / "conf"
@@ -108,38 +105,3 @@ def test_a_wrong_point_is_named(composer: Composer) -> None:
 def test_intervals_are_for_other_sweepers() -> None:
     with pytest.raises(SnnError, match="intervals need another"):
         expand(["optimizer.lr=interval(0.1,0.2)"], {})
-
-
-def test_a_run_larger_than_the_machine_is_refused() -> None:
-    config = config_of("model.nb_hidden=200", "data.batch_size=100", "data.nb_steps=100")
-    check_memory(config, 1)
-    assert estimated_mib(config) < estimated_mib(config | {"model": config["model"] | {
-        "backend": "einsum"}})  # fmt: skip
-    with pytest.raises(SnnError, match="MiB are needed"):
-        check_memory(config, 10**6)
-
-
-def test_memory_is_asked_for_the_runs_that_there_are(composer: Composer) -> None:
-    large = ["data.batch_size=10000", "data.nb_steps=1000", "trainer.accelerator=cpu"]
-    lines = [[*large, "model.nb_hidden=100", f"seed={seed}"] for seed in range(3)]
-    points = make_points(composer, lines, Path("x"))
-    needed = estimated_mib(points[0].config)
-
-    def machine(mib: float):
-        total = SimpleNamespace(total=mib * 2**20)
-        return mock.patch("snn.sweeps.memory.psutil.virtual_memory", return_value=total)
-
-    with machine(3.5 * needed):
-        check_room(points, 10**6)
-    with machine(2.5 * needed):
-        check_room(points[:2], 3)
-        check_room(points, 2)
-        check_room(points, None)
-        with pytest.raises(SnnError, match=r"seed=0: about .* 3 runs beside each other"):
-            check_room(points, 3)
-
-
-def test_what_a_gpu_keeps_takes_no_memory_of_the_machine() -> None:
-    large = config_of("data.batch_size=10000", "data.nb_steps=1000")
-    gpu = large | {"trainer": large["trainer"] | {"accelerator": "gpu"}}
-    assert estimated_mib(gpu) < estimated_mib(large)
