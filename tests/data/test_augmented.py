@@ -26,7 +26,7 @@ from snn.events import EventBatch, EventStore
 from snn.events.encoding import Events
 from tests.commands import SMALL, config_of
 from tests.data.files import write_shd
-from tests.test_augment import STEPS, UNITS, batch, one_spike, rng
+from tests.data.test_augment import STEPS, UNITS, batch, one_spike, rng
 
 
 @dataclass(frozen=True)
