@@ -40,6 +40,9 @@ SMALL = (
     "callbacks.raster=null",
 )
 
+# Variables that a run in this process leaves behind; a command would not be given them.
+LEFT_BEHIND = {"CUBLAS_WORKSPACE_CONFIG", "PL_GLOBAL_SEED", "PL_SEED_WORKERS"}
+
 # What two runs of the same command may differ in.
 TIMES = {"start", "end", "fit_seconds", "epoch_seconds", "samples_per_second"}
 
@@ -83,7 +86,8 @@ def started(
         merge: errors are written to where output is.
         environment: variables beside this process's.
     """
-    line, env = [str(ROOT / script), *arguments], {**os.environ, **environment}
+    line = [str(ROOT / script), *arguments]
+    env = {k: v for k, v in os.environ.items() if k not in LEFT_BEHIND} | environment
     if not fresh and can_fork(env):
         return Forked(line, cwd, env, merge=merge)
     return subprocess.Popen(

@@ -41,10 +41,11 @@ PRELOADED = (
     *("matplotlib.pyplot", "PIL.PngImagePlugin", "antlr4", "multiprocessing.forkserver"),
 )
 
-# Variables that are read when they are needed, never at an import.
+# Variables that are read when they are needed, never at an import, or that an import itself sets.
 HARMLESS = frozenset(
     {"HYDRA_FULL_ERROR", "PATH", "PYTEST_CURRENT_TEST", "SLURM_CONF", "SLURM_RESTART_COUNT"}
     | {"CUDA_VISIBLE_DEVICES", "TMPDIR", "SNN_DATA", "SNN_CACHE", "SNN_TEST_HOLD"}
+    | {"PYTORCH_NVML_BASED_CUDA_CHECK", "TORCHINDUCTOR_CACHE_DIR"}
 )
 
 
@@ -52,14 +53,12 @@ def can_fork(environment: Mapping[str, str]) -> bool:
     """Whether a command with this environment may be forked from this process's server."""
     if not hasattr(os, "fork"):
         return False
-    names = _started_with().keys() | environment.keys()
-    differing = {n for n in names if _started_with().get(n) != environment.get(n)}
+    names = _STARTED_WITH.keys() | environment.keys()
+    differing = {n for n in names if _STARTED_WITH.get(n) != environment.get(n)}
     return differing <= HARMLESS
 
 
-@functools.cache
-def _started_with() -> dict[str, str]:
-    return dict(os.environ)
+_STARTED_WITH = dict(os.environ)  # imports and runs in this process add to it
 
 
 class Forked:
@@ -131,7 +130,7 @@ def _server() -> socket.socket:
     process = subprocess.Popen(
         [sys.executable, "-m", __name__, str(theirs.fileno())],
         cwd=ROOT,
-        env=_started_with(),
+        env=_STARTED_WITH,
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for pytest, which then closes the socket
