@@ -187,7 +187,7 @@ def _check_readout(readout: ReadoutParameters, units: int, like: Tensor) -> None
     for name in ("alpha", "beta"):
         constant = getattr(readout, name)
         _refuse_gradient(constant, "the readout's constants")
-        _check_constant(f"the readout's {name}", constant, classes, like)
+        _check_constant("a constant of the readout", constant, classes, like)
 
 
 def _check(name: str, tensor: Tensor, wanted: tuple[int, ...], like: Tensor) -> None:

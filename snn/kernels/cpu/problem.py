@@ -48,13 +48,9 @@ def decode(args: Arguments) -> tuple[list[Stage], Readout | None]:
     """
     width, floats = len(StageCode._fields), len(StageNumbers._fields)
     nb_stages = len(args.codes) // width
-    _require(
-        nb_stages > 0
-        and len(args.codes) == nb_stages * width
-        and len(args.numbers) == nb_stages * floats,
-        f"{len(args.codes)} codes and {len(args.numbers)} numbers: must be {width} and {floats} "
-        "for each stage",
-    )
+    lengths = len(args.codes), len(args.numbers)
+    if nb_stages == 0 or lengths != (nb_stages * width, nb_stages * floats):
+        raise ValueError(f"{lengths} codes and numbers: must be {width} and {floats} a stage")
     parameters, fixed = iter(args.parameters), iter(args.fixed)
     stages: list[Stage] = []
     for i in range(nb_stages):
@@ -71,8 +67,7 @@ def decode(args: Arguments) -> tuple[list[Stage], Readout | None]:
     wanted = 0 if weight is None else 3
     _require(
         next(parameters, None) is None and len(constants) == wanted,
-        f"{len(args.parameters)} parameters and {len(args.fixed)} fixed tensors: not those of "
-        "the stages and a readout",
+        "the numbers of parameters and of fixed tensors are not those of the stages and a readout",
     )
     readout = None if weight is None else Readout(weight, *constants)
     _check_shapes(args, stages, readout)
@@ -92,7 +87,8 @@ def _check_code(code: StageCode, position: int) -> None:
     else:
         fits = fits and code.present & ~_RECURRENT == _LIF_PRESENT
         fits = fits and code.keep_current >= code.attached
-    _require(fits, f"{code} is no stage {position}")
+    if not fits:
+        raise ValueError(f"{code} is no stage {position}")
 
 
 def _check_shapes(args: Arguments, stages: list[Stage], readout: Readout | None) -> None:
@@ -102,27 +98,27 @@ def _check_shapes(args: Arguments, stages: list[Stage], readout: Readout | None)
         "the kernels compute in float32 and float64",
     )
     batch, inputs = _check_source(args, like)
-    for i, stage in enumerate(stages):
+    for stage in stages:
         units = stage.tensors.beta.shape[0] if isinstance(stage.tensors.beta, Tensor) else 0
         shapes = (inputs, units), (units, units), (units,), (units,), (units,), (units,)
-        _require(0 < units < _MOST_UNITS, f"{units} units of stage {i}")
-        for name, tensor, shape in zip(StageTensors._fields, stage.tensors, shapes, strict=True):
-            if tensor is not None or stage.code.present >> StageTensors._fields.index(name) & 1:
-                _fits(f"{name} of stage {i}", tensor, shape, like)
+        _require(0 < units < _MOST_UNITS, "a stage has too few or too many units")
+        for bit, (tensor, shape) in enumerate(zip(stage.tensors, shapes, strict=True)):
+            if stage.code.present >> bit & 1:
+                _fits(StageTensors._fields[bit], tensor, shape, like)
         if stage.code.masked:
             held = isinstance(stage.mask, Tensor) and stage.mask.shape[1:2] == (1,)
             wanted = batch, 1 if held else args.nb_steps, units
-            _fits(f"the mask of stage {i}", stage.mask, wanted, like)
+            _fits("a mask", stage.mask, wanted, like)
         if stage.code.encoder:
             whole = args.index is None and inputs > 0 and units % inputs == 0
-            _require(whole, f"an encoder of {units} units for {inputs} channels of a signal")
+            _require(whole, "an encoder's units are no multiple of the channels of a signal")
         inputs = units
     if readout is not None:
         classes = readout.weight.shape[1] if readout.weight.dim() == 2 else 0
-        _require(0 < classes < _MOST_UNITS, f"{classes} classes")
+        _require(0 < classes < _MOST_UNITS, "there are too few or too many classes")
         _fits("the readout's weight", readout.weight, (inputs, classes), like)
-        for name in ("alpha", "beta", "gain"):
-            _fits(f"{name} of the readout", getattr(readout, name), (classes,), like)
+        for constant in readout[1:]:
+            _fits("a constant of the readout", constant, (classes,), like)
 
 
 def _check_source(args: Arguments, like: Tensor) -> tuple[int, int]:
@@ -130,7 +126,7 @@ def _check_source(args: Arguments, like: Tensor) -> tuple[int, int]:
     x, indptr, index = args.x, args.indptr, args.index
     steps, inputs = args.nb_steps, args.nb_inputs
     _require(isinstance(x, Tensor), "there is no x")
-    _require(steps >= 0 and 0 <= inputs < _MOST_UNITS, f"{steps} steps of {inputs} inputs")
+    _require(steps >= 0 and 0 <= inputs < _MOST_UNITS, "there are too few or too many inputs")
     if index is None:
         _require(indptr is None and x.dim() == 3, "events need both indptr and index")
         _fits("x", x, (x.shape[0], steps, inputs), like)
@@ -226,11 +222,12 @@ def require_gradients(
                 refused = name == "beta"
             else:
                 refused = constant and from_trace and not stage.code.keep_current
-            _require(not refused, f"stage {i} has no gradient of {name}, or its trace no current")
+            if refused:
+                raise ValueError(f"stage {i} has no gradient of {name}, or its trace no current")
     if readout is not None:
         next(pending, None)
     count = sum(t is not None for stage in stages for t in stage.tensors) + (readout is not None)
-    _require(len(wanted) == count, f"{len(wanted)} gradients of {count} parameters")
+    _require(len(wanted) == count, "there are more or fewer gradients wanted than parameters")
 
 
 def check_incoming(
@@ -249,7 +246,7 @@ def check_incoming(
     like = stages[0].tensors.beta
     _require(
         len(grad_counts) == len(stages),
-        f"{len(grad_counts)} gradients of spike counts of {len(stages)} stages",
+        "there are more or fewer gradients of spike counts than stages",
     )
     _require(not (drive and stages[0].code.encoder), "an encoder has no gradient of its drive")
     if grad_out is not None:
