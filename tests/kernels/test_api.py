@@ -13,9 +13,10 @@ from snn.events import EventBatch, EventStore
 from snn.neurons import LIFDynamics, current_encoder, lif
 from tests.kernels.compare import error
 from tests.kernels.gpu_case import DEVICE, GPUCase, needs_triton
+from tests.requirements import needs
 
 BACKENDS = [
-    pytest.param("cpu", marks=pytest.mark.skipif(not kernels.available(), reason="no CPU kernels")),
+    pytest.param("cpu", marks=needs("cpu")),
     pytest.param("gpu", marks=needs_triton),
 ]
 
@@ -188,7 +189,7 @@ WRONG = {
 
 
 @needs_triton
-@pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
+@needs("cpu")
 @pytest.mark.skipif(DEVICE.type == "cuda", reason="compares tensors of the CPU")
 @pytest.mark.parametrize("wrong", WRONG)
 def test_what_does_not_fit_is_the_same_error_everywhere(wrong):
@@ -240,7 +241,7 @@ def test_an_unknown_backend_is_refused():
         kernels.network(case.x, case.layers(), case.readout(), backend="typo")
 
 
-@pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
+@needs("cpu")
 @pytest.mark.parametrize("old", ["snn.kernels.ops", "snn.kernels.cpu.ops", "snn.kernels.gpu.ops"])
 def test_old_names_are_the_same_functions(old):
     with pytest.warns(DeprecationWarning, match="has moved to"):

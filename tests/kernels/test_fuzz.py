@@ -1,21 +1,18 @@
 """Damaged arguments end in an error, never in a crash; see :mod:`tests.kernels.fuzz`."""
 
-import importlib.util
 import os
 import subprocess
 import sys
 
 import pytest
 
-from snn import kernels
 from tests.commands import ROOT
+from tests.requirements import needs
 
 SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
 
-built = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
-needs_triton = pytest.mark.skipif(
-    importlib.util.find_spec("triton") is None, reason="Triton is not installed"
-)
+built = needs("cpu")
+needs_triton = needs("triton")
 
 
 def fuzz(*options: object) -> None:

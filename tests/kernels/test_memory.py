@@ -14,8 +14,9 @@ from snn.kernels.cpu import loans
 from snn.neurons import LIFDynamics
 from tests.commands import ROOT
 from tests.kernels.compare import random_store
+from tests.requirements import needs
 
-pytestmark = pytest.mark.skipif(not kernels.available(), reason="the CPU kernels are not built")
+pytestmark = needs("cpu")
 SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
 
 
