@@ -256,6 +256,7 @@ def _imported_anew(name):
     return importlib.import_module(name)
 
 
+@needs("cpu")
 def test_no_samples_are_a_result():
     x = EventStore(torch.zeros(1).long(), torch.zeros(0).short(), 5, 4)
     layer = kernels.LIFParameters(torch.ones(4, 3), None, 0.8, 0.9, LIFDynamics())
@@ -266,6 +267,7 @@ def test_no_samples_are_a_result():
     assert counts.shape == (0, 3)
 
 
+@needs("cpu")
 @pytest.mark.parametrize("steps", [0, 1])
 def test_few_steps_are_a_result(steps):
     weight = torch.ones(4, 3, requires_grad=True)
