@@ -52,6 +52,12 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         "its point. Without it, a sweep that changes one thing at a time is compared with what it "
         "changes",
     )
+    parser.add_argument(
+        "--thesis",
+        action="store_true",
+        help="add the thesis's own view: training and test accuracy and time of every value. "
+        "Without it test accuracy is shown once, of the best point",
+    )
     watch = parser.add_argument_group("while it runs")
     watch.add_argument(
         "--watch",
@@ -70,11 +76,13 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def summary(directory: Path, metric: str | None, base: str | None, console: Console) -> None:
+def summary(
+    directory: Path, metric: str | None, base: str | None, thesis: bool, console: Console
+) -> None:
     """Write the summary and print its tables."""
     from snn.analysis.summary import summarise  # pandas and matplotlib: not needed to watch
 
-    result = summarise(read_records(directory), metric, base)
+    result = summarise(read_records(directory), metric, base, thesis)
     console.print(result.lead, highlight=False)
     for section in result.sections:
         console.rule(section.title, align="left")
@@ -99,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             watch(args.dir, console, args.metric, args.total, args.interval)
         else:
-            summary(args.dir, args.metric, args.base, console)
+            summary(args.dir, args.metric, args.base, args.thesis, console)
     except SnnError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

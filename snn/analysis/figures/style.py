@@ -58,12 +58,12 @@ def marker(index: int) -> str:
     return MARKERS[index % len(MARKERS)]
 
 
-def save(figure: Figure, stem: Path) -> bytes:
-    """Write ``<stem>.png`` and ``<stem>.svg``; the bytes of the first."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
-    stem.with_suffix(".png").write_bytes(buffer.getvalue())
-    figure.savefig(stem.with_suffix(".svg"), format="svg", metadata={"Date": None})
+def save(figure: Figure, stem: Path) -> str:
+    """Write ``<stem>.png`` and ``<stem>.svg``; the text of the second."""
+    figure.savefig(stem.with_suffix(".png"), format="png", dpi=DOTS_PER_INCH)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    stem.with_suffix(".svg").write_text(buffer.getvalue(), encoding="utf-8")
     return buffer.getvalue()
 
 
