@@ -44,8 +44,8 @@ class Section:
 
     title: str
     warnings: list[str] = field(default_factory=list)
-    paragraphs: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    paragraphs: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     figures: list[Picture] = field(default_factory=list)
     app: dict[str, Any] | None = None  # the runs to sort, filter and draw
@@ -102,8 +102,8 @@ def _scripts(app: dict[str, Any]) -> str:
 def _section(number: int, section: Section) -> str:
     parts = [f'<h2 id="s{number}">{html.escape(section.title)}</h2>']
     parts += [f'<p class="warn">{html.escape(text)}</p>' for text in section.warnings]
-    parts += [f"<p>{html.escape(text)}</p>" for text in section.paragraphs]
     parts += [table.html() for table in section.tables]
+    parts += [f"<p>{html.escape(text)}</p>" for text in section.paragraphs]
     parts += [f"<pre>{html.escape(command)}</pre>" for command in section.commands]
     parts += [asset("app.html")] if section.app is not None else []
     parts += [_figure(picture) for picture in section.figures]

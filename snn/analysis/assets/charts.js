@@ -19,7 +19,11 @@ const THEMES = {
 };
 
 function theme() {
-  return NIGHT.matches && !PAPER.matches && !printing ? THEMES.dark : THEMES.light;
+  return NIGHT.matches && !onPaper() ? THEMES.dark : THEMES.light;
+}
+
+function onPaper() {
+  return PAPER.matches || printing;
 }
 
 // The colour of a number between two others.
@@ -45,37 +49,32 @@ function range(values) {
   return [Math.max(known[0], floor), known[known.length - 1]];
 }
 
-const charts = [];
-
 function makeChart(id, draw) {
   const node = document.getElementById(id);
   const chart = echarts.init(node, null, { renderer: "canvas" });
   const redraw = (part) => draw(chart, part, node.clientWidth);
   let width = node.clientWidth;
   new ResizeObserver(() => {
-    if (PAPER.matches || printing || node.clientWidth === width) return;
+    if (onPaper() || node.clientWidth === width) return;
     width = node.clientWidth;
     chart.resize();
     redraw("size");
   }).observe(node);
-  charts.push(redraw);
   views.push(redraw);
   return chart;
 }
 
-function recolour() {
-  for (const redraw of charts) redraw("theme");
-}
-
-NIGHT.addEventListener("change", recolour);
-PAPER.addEventListener("change", recolour);
+// By day, by night, and on paper, which has every row.
+const repaint = () => changed("theme");
+NIGHT.addEventListener("change", repaint);
+PAPER.addEventListener("change", repaint);
 addEventListener("beforeprint", () => {
   printing = true;
-  recolour();
+  repaint();
 });
 addEventListener("afterprint", () => {
   printing = false;
-  recolour();
+  repaint();
 });
 
 function tooltip(formatter, trigger = "item") {
@@ -93,9 +92,7 @@ function tooltip(formatter, trigger = "item") {
 
 function brief(value) {
   if (typeof value !== "number") return value;
-  const size = Math.abs(value);
-  if (value && (size < 1e-3 || size >= 1e6)) return value.toExponential().replace("e+", "e");
-  return String(Number(value.toPrecision(4)));
+  return numberText(Number(value.toPrecision(4)));
 }
 
 function axisOf(column, name) {

@@ -37,17 +37,18 @@ function makeParallel() {
       animation: false,
       tooltip: tooltip((hit) => hover(order[hit.dataIndex])),
       parallel: upright
-        ? { layout: "vertical", left: 16, right: 24, top: 44, bottom: 28 }
-        : { layout: "horizontal", left: 40, right: 64, top: 46, bottom: 24 },
+        ? { layout: "vertical", left: 12, right: 16, top: 44, bottom: 28 }
+        : { layout: "horizontal", left: 40, right: 64, top: 60, bottom: 24 },
       parallelAxis: shownAxes.map((c, dim) => ({
         ...axisOf(columns[c], wrapped(columns[c].title, upright)),
         id: `axis${dim}`,
         dim,
         ...ends(c),
         nameLocation: upright ? "start" : "end",
-        nameGap: upright ? 6 : 10,
-        nameTextStyle: { color: ink, fontSize: 12, align: upright ? "left" : "center" },
+        nameGap: upright ? 6 : 16,
+        nameTextStyle: { color: ink, fontSize: 12, lineHeight: 14, align: "center" },
         ...(upright ? { nameTextStyle: titleAbove(ink) } : {}),
+        ...labels(c, upright),
         areaSelectStyle: { width: 18, color: quiet, opacity: 0.35, borderColor: ink },
       })),
       series: [{ type: "parallel", data, inactiveOpacity: 0.04, activeOpacity: 0.9 }],
@@ -94,16 +95,34 @@ function titleAbove(ink) {
   return { color: ink, fontSize: 12, align: "left", verticalAlign: "bottom", padding: [0, 0, 8, 0] };
 }
 
+// A long title in two lines, above an axis that stands.
 function wrapped(title, upright) {
-  return upright ? title : title.replace(/ (?=\()/, "\n").replace(/^(\S{3,}) (\S.{5,})$/s, "$1\n$2");
+  if (upright || title.length < 15) return title;
+  const spaces = [...title.matchAll(/ /g)].map((hit) => hit.index);
+  const far = (i) => Math.abs(i - title.length / 2);
+  const cut = spaces.sort((a, b) => far(a) - far(b))[0];
+  return cut === undefined ? title : `${title.slice(0, cut)}\n${title.slice(cut + 1)}`;
 }
 
-// A numeric axis ends at its smallest and largest value, and names values that were set.
+// A numeric axis ends at its smallest and largest value.
 function ends(c) {
-  if (!columns[c].number) return { data: [...new Set(rows.map((row) => row[c]).filter(Boolean))] };
-  const values = [...new Set(rows.map((row) => row[c]).filter((v) => v !== null))];
-  values.sort((a, b) => a - b);
+  const values = distinct(c);
+  if (!columns[c].number) return { data: values };
   const [min, max] = [values[0], values[values.length - 1]];
-  if (min === max) return { min: min - 1, max: max + 1 };
-  return { min, max };
+  return min === max ? { min: min - 1, max: max + 1 } : { min, max };
+}
+
+// It names the values that were set; the outermost stay inside of a narrow screen.
+function labels(c, upright) {
+  const values = distinct(c);
+  const isSet = columns[c].number && columns[c].kind === "axis" && values.length < 9;
+  const custom = isSet ? { customValues: values } : {};
+  const inside = upright ? { alignMinLabel: "left", alignMaxLabel: "right" } : {};
+  const look = { color: theme().quiet, hideOverlap: true, formatter: brief };
+  return { axisLabel: { ...look, ...custom, ...inside }, axisTick: custom };
+}
+
+function distinct(c) {
+  const values = [...new Set(rows.map((row) => row[c]).filter((v) => v !== null))];
+  return columns[c].number ? values.sort((a, b) => a - b) : values;
 }

@@ -81,9 +81,16 @@ function choose(row, on = !state.chosen.includes(row)) {
 function shown(value, column) {
   if (value === null || value === undefined) return "–";
   if (typeof value !== "number") return String(value);
-  if (column.kind !== "measure") return String(value);
+  if (column.kind !== "measure") return numberText(value);
   if (column.title.includes("%")) return value.toFixed(2);
   return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
+}
+
+// As on a command line: 100, 0.01, 1e-6.
+function numberText(value) {
+  const size = Math.abs(value);
+  if (!value || (size >= 1e-3 && size < 1e6)) return String(value);
+  return value.toExponential().replace("e+", "e");
 }
 
 // The run in words, for hovers and the list of curves.

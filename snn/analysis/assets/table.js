@@ -12,7 +12,8 @@ function makeTable() {
     element("tr", { class: "filters" }, element("th", { class: "pick" }), ...fields),
   );
   const body = table.createTBody();
-  const lines = rows.map((_, i) => lineOf(i));
+  const made = new Map(); // most rows of a long table are never asked for
+  const line = (i) => made.get(i) ?? made.set(i, lineOf(i)).get(i);
   const more = document.getElementById("all-rows");
   more.addEventListener("click", () => {
     allRows = !allRows;
@@ -27,7 +28,7 @@ function makeTable() {
 
   views.push((part) => {
     if (part === "chosen") {
-      for (const [i, line] of lines.entries()) mark(line, i);
+      for (const [i, shownLine] of made) mark(shownLine, i);
       return;
     }
     for (const [c, head] of heads.entries()) {
@@ -40,21 +41,20 @@ function makeTable() {
       field.firstChild.setAttribute("aria-invalid", String(!good));
     }
     const order = sorted(seen());
-    body.replaceChildren(...order.map((i) => lines[i]));
-    for (const [position, i] of order.entries()) {
-      lines[i].classList.toggle("beyond", !allRows && position >= FIRST);
-      mark(lines[i], i);
-    }
-    const hidden = allRows ? 0 : Math.max(0, order.length - FIRST);
+    const drawn = allRows || onPaper() ? order : order.slice(0, FIRST);
+    body.replaceChildren(...drawn.map(line));
+    for (const i of drawn) mark(line(i), i);
+    const hidden = order.length - drawn.length;
     const all = order.length === rows.length ? `${rows.length}` : `${order.length} of ${rows.length}`;
     document.getElementById("count").textContent =
       `${all} run${rows.length === 1 ? "" : "s"}` + (hidden ? `, the first ${FIRST} shown` : "");
-    more.hidden = order.length <= FIRST;
+    more.hidden = order.length <= FIRST || rows.length <= FIRST + 5;
     more.textContent = hidden ? `Show ${hidden} more rows` : `Show the first ${FIRST} only`;
     document.getElementById("clear").disabled = !state.filters.size && !state.brushed;
   });
 }
 
+// Whether the row's curve is drawn.
 function mark(line, row) {
   const on = state.chosen.includes(row);
   line.classList.toggle("on", on);
@@ -84,11 +84,21 @@ function filterOf(column, title) {
   const field = element("input", {
     type: "search",
     "aria-label": `filter by ${title}`,
-    placeholder: isNumber ? (columns[column].better ? ">= 90" : "10|20") : "text",
+    placeholder: isNumber ? example(column) : "text",
     value: state.filters.get(column) ?? null,
     oninput: typed,
   });
   return element("th", { class: isNumber ? "n" : null }, field);
+}
+
+// What could be typed: two of few values, or a limit that the better half of the runs keeps.
+function example(column) {
+  const known = rows.map((row) => row[column]).filter((v) => v !== null).sort((a, b) => a - b);
+  if (!known.length) return "";
+  const { better } = columns[column];
+  if (!better) return [...new Set(known)].slice(0, 2).map(numberText).join("|");
+  const middle = Number(known[Math.floor(known.length / 2)].toPrecision(2));
+  return `${better > 0 ? ">=" : "<="} ${middle}`;
 }
 
 function lineOf(row) {
