@@ -47,9 +47,9 @@ def of_pairs(differences: Sequence[float]) -> Difference | None:
 def of_shares(first: float, second: float, n: int) -> Difference:
     """Difference of two accuracies on ``n`` samples each, by Newcombe's interval (statsmodels).
 
-    Both were measured on the same samples. Which of them each got right is not recorded, so that
-    they cannot be paired (McNemar), and the interval is too wide for the samples; chance between
-    seeds is not in it.
+    Both were measured on the same samples, or on as many. Which of them each got right is not
+    recorded, so that they cannot be paired (McNemar), and the interval is too wide for the samples;
+    chance between seeds is not in it.
     """
     from statsmodels.stats.proportion import confint_proportions_2indep
 

@@ -114,9 +114,18 @@ def studies(records: Records, asked: str | None) -> list[Study]:
     return [make_study(n, [run for run in completed if run.data == n], asked) for n in names]
 
 
-def make_study(data: str, runs: Sequence[Run], asked: str | None = None) -> Study:
-    """Put the completed runs of one data set in order."""
-    kept, notes = _distinct(runs)
+def make_study(
+    data: str, runs: Sequence[Run], asked: str | None = None, distinct: bool = True
+) -> Study:
+    """Put the completed runs of one data set in order.
+
+    Args:
+        data: its name.
+        runs: completed ones.
+        asked: the metric to rank by.
+        distinct: of several records of one task, take the latest.
+    """
+    kept, notes = _distinct(runs) if distinct else (list(runs), [])
     metric = choose_metric(asked, kept)
     weights = metric.weights or _weights(kept)
     axes = find_axes(kept)

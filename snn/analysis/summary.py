@@ -7,46 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from snn.analysis.ablation import ablation_table, find_ablation, named_run
-from snn.analysis.choice import best_command, which_to_take
-from snn.analysis.collapse import Collapse, explanation, find_collapsed
-from snn.analysis.effects import Decomposition, decompose
+from snn.analysis.ablation import named_run
 from snn.analysis.export import results_frame, write_results
-from snn.analysis.figures import draw_all
-from snn.analysis.figures.style import save, styled
-from snn.analysis.fitted import fit
-from snn.analysis.fixed import fixed_table, hardware_table
 from snn.analysis.interactive import app_data
-from snn.analysis.recommend import extensions
 from snn.analysis.records import STATES, Records
-from snn.analysis.report import Picture, Section, page
+from snn.analysis.report import Section, page
+from snn.analysis.sections import View, clear, study_sections, write_table
 from snn.analysis.study import Study, studies
-from snn.analysis.tables import Table
-from snn.analysis.views import (
-    best_table,
-    collapsed_table,
-    damaged_table,
-    effects_table,
-    ranking_table,
-    recommended_table,
-    seeds_table,
-    states_table,
-    values_table,
-)
+from snn.analysis.views import damaged_table, states_table
 from snn.errors import RunError
 
 FOLDER = "summary"
-FEWEST = 10  # runs that did not collapse, to tell effects among them
-FEW = 3  # with fewer results there is nothing to say of effects
 NOT_COMPLETED = ("failed", "interrupted", "running")
-# Figures that stand with the values of each parameter, and with the thesis's own view of them.
-VALUES, THESIS_VIEW = "values_", "thesis_"
-TABLES = (
-    *("best", "ranking", "seeds", "recommended", "values", "thesis", "fixed", "hardware"),
-    *("effects", "effects_without_collapsed", "ablation", "collapsed", "unfinished", "damaged"),
-)
-FIGURES = ("effects", "main_effects", "interactions", "costs", "parallel", "curves", "collapsed")
-OURS = frozenset({*TABLES, *FIGURES})  # files that a new summary may remove
 
 
 @dataclass
@@ -69,6 +41,7 @@ def summarise(
     metric: str | None = None,
     base: str | None = None,
     thesis: bool = False,
+    quick: bool = False,
     refresh: float | None = None,
 ) -> Summary:
     """Write the summary of a sweep to its ``summary`` folder.
@@ -78,8 +51,8 @@ def summarise(
         metric: what to rank by; None: validation accuracy where there is a validation part.
         base: the run whose point all others are compared with; None: looked for.
         thesis: add the thesis's own view, which has test accuracies of every value.
-        refresh: the sweep still runs: only a page that loads itself anew after so many seconds is
-            written, and no figure drawn.
+        quick: write the page alone, without figures.
+        refresh: let the page load itself anew after so many seconds.
 
     Raises:
         RunError: there is no run, no such metric, no such base, or the folder cannot be written to.
@@ -89,11 +62,11 @@ def summarise(
     found = studies(records, metric)
     base = named_run(found, records.directory, base) if base is not None else None
     summary = Summary(records.directory / FOLDER, lead_of(records))
-    view = View(summary.folder, base, thesis, live=refresh is not None)
+    view = View(summary.folder, base, thesis, quick)
     try:
         summary.folder.mkdir(exist_ok=True)
-        if not view.live:
-            _clear(summary.folder)
+        if not view.quick:
+            clear(summary.folder)
             write_results(results_frame(records, found), summary.folder)
         summary.sections = _sections(records, found, view)
         title = f"Sweep {records.directory.resolve().name}"
@@ -101,27 +74,6 @@ def summarise(
     except OSError as error:
         raise RunError(f"{summary.folder}: cannot be written ({error})") from error
     return summary
-
-
-@dataclass(frozen=True)
-class View:
-    """What is shown, and where it is written.
-
-    Attributes:
-        folder: of the report.
-        base: name of the run whose point all others are compared with; None: looked for.
-        thesis: whether the thesis's own view was asked for.
-        live: whether only the page is written, quickly.
-    """
-
-    folder: Path
-    base: str | None
-    thesis: bool
-    live: bool
-
-    def shows_thesis(self, study: Study) -> bool:
-        """Test figures of every value: where asked for, or where there is nothing to choose by."""
-        return self.thesis or not study.validated
 
 
 def write_page(folder: Path, text: str) -> None:
@@ -137,30 +89,22 @@ def _sections(records: Records, found: Sequence[Study], view: View) -> list[Sect
     for study in found:
         folder = view.folder / study.data if len(found) > 1 else view.folder
         folder.mkdir(exist_ok=True)
-        if not view.live:
-            _clear(folder)
+        if not view.quick:
+            clear(folder)
         prefix = f"{study.data}: " if len(found) > 1 else ""
-        result, *others = _study_sections(study, records.directory, folder, prefix, view)
+        result, *others = study_sections(study, records.directory, folder, prefix, view)
         first.append(result)
         rest += others
     record = _records_section(records, found)
-    if not view.live:
+    if not view.quick:
         for table in record.tables:
-            _write_table(table, view.folder)
+            write_table(table, view.folder)
     ahead = [record] if record.warnings or record.tables else []
     after = [] if ahead or len(found) == 1 else [record]
     app = app_data(records, found, view.folder, view.thesis) if records.runs else None
     runs = [Section("All runs", app=app)] if app else []
     sections = [*ahead, *after, *first, *runs, *rest]
     return [section for section in sections if not section.is_empty]
-
-
-def _clear(folder: Path) -> None:
-    """Remove what an earlier summary wrote, so that no table of another grid is left behind."""
-    for file in folder.iterdir():
-        ours = file.stem in OURS or file.stem.startswith((VALUES, THESIS_VIEW))
-        if ours and file.suffix in (".md", ".tex", ".png", ".svg"):
-            file.unlink()
 
 
 def lead_of(records: Records) -> str:
@@ -189,139 +133,3 @@ def _records_section(records: Records, found: Sequence[Study]) -> Section:
     if not section.tables and found:
         section.paragraphs.append("Every record is whole, and every run completed.")
     return section
-
-
-def find_effects(study: Study, without: Collapse | None = None) -> tuple[Decomposition | None, str]:
-    """The decomposition, or None and why there is none; on request without collapsed runs."""
-    frame = study.frame if without is None else study.frame[~without.mask]
-    ranked = frame.dropna(subset="metric").reset_index(drop=True)
-    if not study.keys:
-        return None, "Nothing was varied but the seed: there are no effects to tell apart."
-    if len(ranked) < 3 or ranked["metric"].nunique() < 2:
-        return None, "Too few different results to tell effects apart."
-    if study.is_full_factorial and len(frame) == len(study.frame):
-        return decompose(ranked, study.keys), ""
-    numbers = {axis.key: axis.numbers for axis in study.axes.axes}
-    found = fit(ranked, study.keys, numbers)
-    why = "Not a full, balanced grid, and too few runs for its values to fit their effects."
-    return found, "" if found else why
-
-
-def _study_sections(
-    study: Study, directory: Path, folder: Path, prefix: str, view: View
-) -> list[Section]:
-    effects, why = find_effects(study)
-    collapse = find_collapsed(study)
-    result = Section(prefix + "The result", warnings=list(study.notes))
-    ranking = Section(prefix + "The best points")
-    values = Section(prefix + "Each parameter by itself")
-    thesis = Section(prefix + "The thesis's own view: training, test and time of each value")
-    depends = Section(prefix + "What matters")
-    curves = Section(prefix + "Training")
-    shared = Section(prefix + "What all runs share")
-    _add_result(result, study)
-    if (ablation := find_ablation(study, view.base)) is not None:
-        depends.tables.append(ablation_table(study, ablation))
-    if len(study.points) > 1 and study.frame["metric"].notna().any():
-        ranking.tables.append(ranking_table(study))
-    if study.has_repeats:
-        ranking.tables.append(seeds_table(study))
-    if study.keys:
-        values.tables += [recommended_table(study), values_table(study)]
-        _add_extensions(values, study, directory)
-    else:
-        values.paragraphs.append("Nothing was varied but the seed.")
-    if study.keys and view.shows_thesis(study) and study.tested:
-        _add_thesis(thesis, study)
-    _add_effects(depends, study, effects, why, collapse)
-    _add_collapse(curves, study, collapse)
-    shared.tables += [fixed_table(study), hardware_table(study)]
-    sections = [result, ranking, values, thesis, depends, curves, shared]
-    if view.live:
-        return sections
-    places = {"effects": depends, "main_effects": depends, "interactions": depends}
-    places |= {"curves": curves, "collapsed": curves}
-    place = f"{folder.name}/" if folder != view.folder else ""
-    with styled():
-        for name, caption, figure in draw_all(study, effects, collapse, bool(thesis.tables)):
-            section = places.get(name, ranking)
-            section = values if name.startswith(VALUES) else section
-            section = thesis if name.startswith(THESIS_VIEW) else section
-            section.figures.append(Picture(name, caption, save(figure, folder / name), place))
-    for section in sections:
-        for table in section.tables:
-            _write_table(table, folder)
-    return sections
-
-
-def _add_result(section: Section, study: Study) -> None:
-    """The best point, whether another choice is as good, and the command that trains it."""
-    if not study.frame["metric"].notna().any():
-        return
-    section.tables.append(best_table(study))
-    section.paragraphs += which_to_take(study)
-    command = best_command(study)
-    if command is not None:
-        section.commands.append(f"# trains the best point anew\n{command}")
-
-
-def _add_thesis(section: Section, study: Study) -> None:
-    section.warnings.append(
-        "Test accuracies of every value, as the thesis shows them. Nothing here was chosen by "
-        "them, and nothing should be: the best of many test accuracies is too high an estimate "
-        "for new data."
-    )
-    section.tables.append(values_table(study, thesis=True))
-
-
-def _add_effects(
-    section: Section,
-    study: Study,
-    effects: Decomposition | None,
-    why: str,
-    collapse: Collapse | None,
-) -> None:
-    if effects is None:
-        if study.frame["metric"].notna().sum() >= FEW:
-            section.paragraphs.append(why)
-        return
-    section.tables.append(effects_table(study, effects))
-    if not effects.exact:
-        section.warnings.append(
-            "The grid is incomplete, unbalanced, or a search over many values: its effects "
-            "are fitted, not exact."
-        )
-    if collapse is not None and collapse.mask.any() and (~collapse.mask).sum() >= FEWEST:
-        # One value that lets runs collapse hides what all others do.
-        rest, _ = find_effects(study, without=collapse)
-        if rest is not None:
-            section.tables.append(effects_table(study, rest, collapsed=False))
-
-
-def _add_extensions(section: Section, study: Study, directory: Path) -> None:
-    for choice, command in extensions(study, directory):
-        edge = "largest" if choice.mark == "+" else "smallest"
-        if command:
-            text = f"{choice.axis.short}={choice.level} is the {edge} value that was run; go on by:"
-            section.commands.append(f"# {text}\n{command}")
-        else:
-            section.paragraphs.append(
-                f"{choice.axis.short}={choice.level} is the {edge} value that was run, and the "
-                f"{edge} that makes sense here."
-            )
-
-
-def _add_collapse(section: Section, study: Study, collapse: Collapse | None) -> None:
-    if collapse is None:
-        section.paragraphs.append(
-            "The number of classes is unknown or differs: collapsed runs cannot be told."
-        )
-        return
-    section.paragraphs.append(explanation(study, collapse))
-    if collapse.mask.any() and study.keys:
-        section.tables.append(collapsed_table(study, collapse))
-
-
-def _write_table(table: Table, folder: Path) -> None:
-    (folder / f"{table.name}.md").write_text(table.markdown(), encoding="utf-8")
-    (folder / f"{table.name}.tex").write_text(table.latex(), encoding="utf-8")

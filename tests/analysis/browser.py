@@ -48,16 +48,16 @@ class Page:
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         return self.browser.call(method, self.session, **parameters)
 
-    def view(self, width: int, height: int = 900, *, dark: bool = False, paper: bool = False) -> None:
+    def view(
+        self, width: int, height: int = 900, *, dark: bool = False, paper: bool = False
+    ) -> None:
         """A screen of so many pixels, or paper of that width."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             **{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call(
-            "Emulation.setEmulatedMedia", media="print" if paper else "screen", features=[scheme]
-        )
+        self.call("Emulation.setEmulatedMedia", media="print" if paper else "", features=[scheme])
 
     def open(self, file: Path) -> None:
         """Load a page and wait until its script is done."""

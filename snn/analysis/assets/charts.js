@@ -2,6 +2,7 @@
 
 const NIGHT = matchMedia("(prefers-color-scheme: dark)");
 const PAPER = matchMedia("print");
+const SHEET = { width: 680, height: 330 }; // a chart on paper, in CSS pixels
 let printing = false;
 
 // Okabe & Ito (2008); even lightness (cividis) for numbers. The best stands out on either ground.
@@ -52,8 +53,11 @@ function range(values) {
 function makeChart(id, draw) {
   const node = document.getElementById(id);
   const chart = echarts.init(node, null, { renderer: "canvas" });
-  const redraw = (part) => draw(chart, part, node.clientWidth);
   let width = node.clientWidth;
+  const redraw = (part) => {
+    if (part === "theme") chart.resize(onPaper() ? SHEET : { width: "auto", height: "auto" });
+    draw(chart, part, onPaper() ? SHEET.width : node.clientWidth);
+  };
   new ResizeObserver(() => {
     if (onPaper() || node.clientWidth === width) return;
     width = node.clientWidth;

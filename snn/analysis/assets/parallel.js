@@ -37,7 +37,7 @@ function makeParallel() {
       animation: false,
       tooltip: tooltip((hit) => hover(order[hit.dataIndex])),
       parallel: upright
-        ? { layout: "vertical", left: 12, right: 16, top: 44, bottom: 28 }
+        ? { layout: "vertical", left: 28, right: 28, top: 44, bottom: 28 }
         : { layout: "horizontal", left: 40, right: 64, top: 60, bottom: 24 },
       parallelAxis: shownAxes.map((c, dim) => ({
         ...axisOf(columns[c], wrapped(columns[c].title, upright)),
@@ -117,7 +117,7 @@ function labels(c, upright) {
   const values = distinct(c);
   const isSet = columns[c].number && columns[c].kind === "axis" && values.length < 9;
   const custom = isSet ? { customValues: values } : {};
-  const inside = upright ? { alignMinLabel: "left", alignMaxLabel: "right" } : {};
+  const inside = upright ? { showMinLabel: true, showMaxLabel: true } : {};
   const look = { color: theme().quiet, hideOverlap: true, formatter: brief };
   return { axisLabel: { ...look, ...custom, ...inside }, axisTick: custom };
 }

@@ -70,7 +70,8 @@ function headOf(column, title) {
     changed("sort");
   };
   const button = element("button", { type: "button", onclick: sort }, title);
-  return element("th", { scope: "col", class: isNumber ? "n" : null, "aria-sort": "none" }, button);
+  const look = { scope: "col", class: isNumber ? "n" : null, "data-title": title };
+  return element("th", { ...look, "aria-sort": "none" }, button);
 }
 
 function filterOf(column, title) {
