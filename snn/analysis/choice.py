@@ -39,8 +39,9 @@ def which_to_take(study: Study) -> list[str]:
         "of each parameter the value whose mean over all other parameters is best, as the thesis "
         "did; it leaves out what parameters do together. "
     )
-    if other is None:
-        return [said + "That combination was not run: take the best point."]
+    if other is None or other["metric"] != other["metric"]:
+        missing = "was not run" if other is None else f"has no {title}"
+        return [f"{said}That combination {missing}: take the best point."]
     return [said + _compared(study, best, other)]
 
 

@@ -19,18 +19,18 @@ from tests.analysis.synthetic import write_grid
 
 HIDDEN, SCALE = "model.nb_hidden", "model.scale"
 GRID = {HIDDEN: [20, 40, 60], SCALE: [10, 30, 100]}
-BEST = "61.57"
+BEST = "61.93"
 
 
 def measured(point: dict) -> dict:
     """Test accuracies whose digits occur nowhere else; their means over values too."""
     number = list(GRID[HIDDEN]).index(point[HIDDEN]) * 3 + GRID[SCALE].index(point[SCALE])
-    return {"val": 0.5 + number / 50, "train": 0.7 + number / 50, "test": 0.5357 + number / 100}
+    return {"val": 0.5 + number / 50, "train": 0.7 + number / 50, "test": 0.5393 + number / 100}
 
 
 def shown_tests(text: str) -> list[str]:
-    """Test accuracies and means of them: they end in 57, in per cent, or begin so as shares."""
-    return re.findall(r"\b5\d\.57\b|\b6\d\.57\b|0\.[56]\d57", text)
+    """Test accuracies and means of them: they end in 93, in per cent, or begin so as shares."""
+    return re.findall(r"\b5\d\.93\b|\b6\d\.93\b|0\.[56]\d93", text)
 
 
 @pytest.fixture

@@ -7,4 +7,4 @@ import { CanvasRenderer } from "echarts/renderers";
 use([LineChart, ParallelChart, ScatterChart]);
 use([GridComponent, ParallelComponent, TooltipComponent, CanvasRenderer]);
 
-export { init } from "echarts/core";
+export { getInstanceByDom, init } from "echarts/core";
