@@ -108,7 +108,7 @@ def summary(args: argparse.Namespace, console: Console) -> None:
     else:
         result = summarise(read_records(args.dir[0]), args.metric, args.base, args.thesis)
     console.print(result.lead, highlight=False)
-    for section in result.sections:
+    for section in filter(lambda section: section.has_text, result.sections):
         console.rule(section.title, align="left")
         for text in section.warnings:
             console.print(text, style="yellow", markup=False, highlight=False)

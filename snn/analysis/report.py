@@ -51,9 +51,14 @@ class Section:
     app: dict[str, Any] | None = None  # the runs to sort, filter and draw
 
     @property
+    def has_text(self) -> bool:
+        """Whether it has anything for a terminal."""
+        return bool(self.warnings or self.tables or self.paragraphs or self.commands)
+
+    @property
     def is_empty(self) -> bool:
-        said = self.warnings or self.paragraphs or self.commands
-        return not (said or self.tables or self.figures or self.app)
+        """Whether it has nothing for the page either."""
+        return not (self.has_text or self.figures or self.app)
 
 
 def asset(name: str) -> str:

@@ -118,7 +118,8 @@ function labels(c, upright) {
   const isSet = columns[c].number && columns[c].kind === "axis" && values.length < 9;
   const custom = isSet ? { customValues: values } : {};
   const inside = upright ? { showMinLabel: true, showMaxLabel: true } : {};
-  const look = { color: theme().quiet, hideOverlap: true, formatter: brief };
+  const legible = { backgroundColor: theme().paper, padding: [0, 2] }; // lines pass below
+  const look = { color: theme().quiet, hideOverlap: true, formatter: brief, ...legible };
   return { axisLabel: { ...look, ...custom, ...inside }, axisTick: custom };
 }
 
