@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from snn.files import whole_file, write_whole
+from snn.files import write_whole
 
 # Okabe & Ito (2008), without its yellow, which is too light on white.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
@@ -60,14 +60,14 @@ def marker(index: int) -> str:
     return MARKERS[index % len(MARKERS)]
 
 
-def save(figure: Figure, stem: Path) -> bytes:
-    """Write ``<stem>.png`` and ``<stem>.svg``; the bytes of the first."""
-    image = io.BytesIO()
+def save(figure: Figure, stem: Path) -> str:
+    """Write ``<stem>.png`` and ``<stem>.svg``; the text of the second."""
+    image, text = io.BytesIO(), io.StringIO()
     figure.savefig(image, format="png", dpi=DOTS_PER_INCH)
+    figure.savefig(text, format="svg", metadata={"Date": None})
     write_whole(stem.with_suffix(".png"), image.getvalue())
-    with whole_file(stem.with_suffix(".svg"), "wb") as file:
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    return image.getvalue()
+    write_whole(stem.with_suffix(".svg"), text.getvalue())
+    return text.getvalue()
 
 
 def lowest_shown(values: Sequence[float]) -> float:
