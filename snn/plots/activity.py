@@ -45,6 +45,7 @@ def raster(
                 markersize=3 if spikes.shape[2] <= 100 else 1.5,
                 color="black",
             )
+            ax.grid(False)
             ax.set_ylim(-1, spikes.shape[2])
             ax.set_xlim(-time_step, spikes.shape[1] * time_step)
             if row == 0:

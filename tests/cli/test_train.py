@@ -133,8 +133,8 @@ def test_tensorboard_and_table(finished: Path) -> None:
     events = EventAccumulator(str(finished / "tensorboard"), {"images": 0}).Reload()
     tags = events.Tags()
     for tag in (
-        "val/accuracy",
-        "train/accuracy",
+        "accuracy/val",
+        "accuracy/train",
         "running/nll",
         "running/regularizer",
         "val/hidden0/firing_rate",
