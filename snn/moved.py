@@ -28,9 +28,9 @@ MOVED = {
     "snn.metrics": "snn.training.metrics",
     "snn.models": "snn.training.classifiers",
     "snn.module": "snn.training.module",
-    "snn.training.plots": "snn.plots",
     "snn.schedulers": "snn.training.schedulers",
     "snn.surrogate": "snn.neurons.surrogate",
+    "snn.training.plots": "snn.plots",
 }
 """Old name -> new name; modules below them moved along."""
 

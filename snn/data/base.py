@@ -150,6 +150,8 @@ class SpikeDataModule(LightningDataModule):
         self.nb_units = state_dict["nb_units"]
         self.class_names = list(state_dict["class_names"])
         self.nb_classes = len(self.class_names)
+        if not isinstance(getattr(type(self), "time_step", None), property):
+            self.time_step = state_dict["time_step"]
 
     def split_validation(self, train: Split) -> tuple[Tensor, Tensor]:
         """(training, validation) indices into ``train``, the second empty for no validation."""
