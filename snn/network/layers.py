@@ -152,7 +152,11 @@ class RecurrentLIF(nn.Module):
         return torch.bernoulli(keep.expand(batch, steps, -1)) / (1.0 - self.dropout)
 
     def forward(
-        self, x: Tensor, state: LIFState | None = None, mask: Tensor | None = None
+        self,
+        x: Tensor,
+        state: LIFState | None = None,
+        mask: Tensor | None = None,
+        currents: list[Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, LIFState]:
         """Spikes and potentials ``[batch, step, unit]`` and the final state; see :func:`lif`."""
         return lif(
@@ -164,6 +168,7 @@ class RecurrentLIF(nn.Module):
             self.dynamics,
             state,
             mask,
+            currents,
         )
 
 
@@ -189,7 +194,10 @@ class LeakyReadout(nn.Module):
         self.beta = Decay(beta, nb_classes)
 
     def forward(
-        self, spikes: Tensor, state: ReadoutState | None = None
+        self,
+        spikes: Tensor,
+        state: ReadoutState | None = None,
+        currents: list[Tensor] | None = None,
     ) -> tuple[Tensor, ReadoutState]:
         """The trace ``[batch, step + 1, class]`` and the final state."""
         return leaky_readout(
@@ -199,6 +207,7 @@ class LeakyReadout(nn.Module):
             self.beta(),
             leak_scaled_input=self.leak_scaled_input,
             state=state,
+            currents=currents,
         )
 
 

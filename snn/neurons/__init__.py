@@ -6,7 +6,15 @@ these functions, gradients included.
 
 from snn.neurons.current_encoder import EncoderState, current_encoder
 from snn.neurons.lif import LIFDynamics, LIFState, lif
-from snn.neurons.readout import LOGIT_RULES, LogitRule, ReadoutState, leaky_readout, logits
+from snn.neurons.readout import (
+    LOGIT_RULES,
+    LogitRule,
+    ReadoutState,
+    decision_step,
+    leaky_readout,
+    logits,
+    running_logits,
+)
 
 __all__ = [
     "LOGIT_RULES",
@@ -16,7 +24,9 @@ __all__ = [
     "LogitRule",
     "ReadoutState",
     "current_encoder",
+    "decision_step",
     "leaky_readout",
     "lif",
     "logits",
+    "running_logits",
 ]
