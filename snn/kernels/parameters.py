@@ -147,6 +147,8 @@ def _layer(layer: LIFParameters, inputs: int, dtype: torch.dtype) -> StageTensor
 def _code(
     dynamics: LIFDynamics, tensors: StageTensors, encoder: bool, learned: bool, masked: bool
 ) -> StageCode:
+    if dynamics.timing != "late":
+        raise ValueError(f"the kernels do not know timing={dynamics.timing}: take the reference")
     attached = not dynamics.detach_reset and not encoder
     return StageCode(
         encoder=int(encoder),

@@ -17,6 +17,7 @@ from snn.neurons import (
     LIFDynamics,
     LIFState,
     ReadoutState,
+    Timing,
     current_encoder,
     leaky_readout,
     lif,
@@ -171,11 +172,12 @@ class LeakyReadout(nn.Module):
         beta: float,
         *,
         leak_scaled_input: bool = False,
+        timing: Timing = "late",
         weight_scale: float = 0.2,
         fan: Fan = "in",
     ) -> None:
         super().__init__()
-        self.leak_scaled_input = leak_scaled_input
+        self.leak_scaled_input, self.timing = leak_scaled_input, timing
         self.weight = normal_weight(nb_inputs, nb_classes, weight_scale, fan)
         self.alpha = Decay(alpha, nb_classes)
         self.beta = Decay(beta, nb_classes)
@@ -190,6 +192,7 @@ class LeakyReadout(nn.Module):
             self.alpha(),
             self.beta(),
             leak_scaled_input=self.leak_scaled_input,
+            timing=self.timing,
             state=state,
         )
 

@@ -5,7 +5,7 @@ these functions, gradients included.
 """
 
 from snn.neurons.current_encoder import EncoderState, current_encoder
-from snn.neurons.lif import LIFDynamics, LIFState, lif
+from snn.neurons.lif import LIFDynamics, LIFState, Timing, lif
 from snn.neurons.readout import LOGIT_RULES, LogitRule, ReadoutState, leaky_readout, logits
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "LIFState",
     "LogitRule",
     "ReadoutState",
+    "Timing",
     "current_encoder",
     "leaky_readout",
     "lif",
