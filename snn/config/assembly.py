@@ -112,7 +112,7 @@ def draft(config: Mapping[str, Any]) -> Blueprint:
         SnnError: one of them refuses its parameters.
     """
     return Blueprint(
-        datamodule=_datamodule(config),
+        datamodule=make_datamodule(config),
         make_model=make(config["model"]),
         optimizer=make(config["optimizer"]),
         scheduler=make(config["scheduler"]) if config.get("scheduler") else None,
@@ -121,7 +121,12 @@ def draft(config: Mapping[str, Any]) -> Blueprint:
     )
 
 
-def _datamodule(config: Mapping[str, Any]) -> SpikeDataModule:
+def make_datamodule(config: Mapping[str, Any]) -> SpikeDataModule:
+    """The data module of a configuration; no file is touched.
+
+    Raises:
+        SnnError: it refuses its parameters.
+    """
     datamodule = make(config["data"])
     if not isinstance(datamodule, SpikeDataModule):
         raise ConfigError("data._target_", config["data"]["_target_"], "a SpikeDataModule")
@@ -194,7 +199,7 @@ def rehearse(config: Mapping[str, Any], *, here: bool, done: MutableSet[str] | N
     elsewhere = {} if here else {"accelerator": "cpu", "devices": 1}
     config = {**config, "trainer": {**config["trainer"], **elsewhere}}
     steps: tuple[tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Any]], ...] = (
-        (("data", "augment"), _datamodule),
+        (("data", "augment"), make_datamodule),
         (("model",), lambda config: make(config["model"])),
         (("callbacks", "trainer"), _callbacks),
         (("logger",), _loggers),

@@ -146,7 +146,11 @@ class RecurrentLIF(nn.Module):
         return torch.bernoulli(keep.expand(batch, steps, -1)) / (1.0 - self.dropout)
 
     def forward(
-        self, x: Tensor, state: LIFState | None = None, mask: Tensor | None = None
+        self,
+        x: Tensor,
+        state: LIFState | None = None,
+        mask: Tensor | None = None,
+        currents: list[Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, LIFState]:
         """Spikes and potentials ``[batch, step, unit]`` and the final state; see :func:`lif`."""
         return lif(
@@ -158,6 +162,7 @@ class RecurrentLIF(nn.Module):
             self.dynamics,
             state,
             mask,
+            currents,
         )
 
 
@@ -183,7 +188,10 @@ class LeakyReadout(nn.Module):
         self.beta = Decay(beta, nb_classes)
 
     def forward(
-        self, spikes: Tensor, state: ReadoutState | None = None
+        self,
+        spikes: Tensor,
+        state: ReadoutState | None = None,
+        currents: list[Tensor] | None = None,
     ) -> tuple[Tensor, ReadoutState]:
         """The trace ``[batch, step + 1, class]`` and the final state."""
         return leaky_readout(
@@ -194,6 +202,7 @@ class LeakyReadout(nn.Module):
             leak_scaled_input=self.leak_scaled_input,
             timing=self.timing,
             state=state,
+            currents=currents,
         )
 
 

@@ -102,6 +102,7 @@ def lif(
     dynamics: LIFDynamics,
     state: LIFState | None = None,
     mask: Tensor | None = None,
+    currents: list[Tensor] | None = None,
 ) -> tuple[Tensor, Tensor, LIFState]:
     """Run a layer of LIF neurons over a sequence.
 
@@ -115,6 +116,8 @@ def lif(
         state: where an earlier chunk of the sequence ended; None starts from rest.
         mask: factor on the spikes that the recurrent weights see (dropout),
             ``[batch, step or 1, unit]``.
+        currents: a list to which the synaptic currents ``I(0) ... I(T-1)`` are added,
+            ``[batch, unit]`` each; None keeps none.
 
     Returns:
         Spikes ``S(0..T-1)`` and membrane potentials ``U(0..T-1)``, both ``[batch, step, unit]``
@@ -139,6 +142,9 @@ def lif(
         s = spike(potential - dynamics.threshold, dynamics.scale, dynamics.surrogate)
         spikes.append(s)
         potentials.append(potential)
+        if currents is not None:
+            currents.append(current)
+
         now = s if m is None else s * m
 
         if not prompt:

@@ -16,10 +16,16 @@ Metrics = dict[str, float]
 
 def measure(trainer: pl.Trainer, module: SpikingClassifier, datamodule: SpikeDataModule) -> Metrics:
     """``{"<split>/<metric>": value}`` of the weights that the network has now."""
-    trainer.test(module, datamodule=datamodule, verbose=False)
+    loaders = datamodule.eval_dataloaders()
+    splits = datamodule.test_splits
+    module.tested_splits = splits
+    try:
+        trainer.test(module, dataloaders=[loaders[split] for split in splits], verbose=False)
+    finally:
+        module.tested_splits = ("test",)  # as data modules hand it out
     metrics, network = dict(module.results), module.network
     if type(network) is SpikingNetwork:  # of another model, nobody knows the synapses
-        for split in datamodule.test_splits:
+        for split in splits:
             arriving = input_spikes(network, datamodule, split)
             layers = range(len(network.hidden))
             hidden = [metrics[f"{split}/hidden{i}/spikes_per_sample"] for i in layers]

@@ -53,8 +53,10 @@ class SpikingClassifier(pl.LightningModule):
         self.nb_classes = nb_classes
         self.split_metrics = nn.ModuleDict()
         self.results: dict[str, float] = {}
-        self.validated_epoch: int | None = None
         """Values of the last evaluation pass."""
+        self.validated_epoch: int | None = None
+        self.tested_splits: tuple[str, ...] = ("test",)
+        """Names of the loaders of a test pass, in its order."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Set by Lightning some sixty times a training step; that it is no parameter, buffer or
@@ -100,7 +102,7 @@ class SpikingClassifier(pl.LightningModule):
         self.step(batch, self.trainer.datamodule.val_splits[dataloader_idx])
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        self.step(batch, self.trainer.datamodule.test_splits[dataloader_idx])
+        self.step(batch, self.tested_splits[dataloader_idx])
 
     def collect(self, splits: tuple[str, ...]) -> dict[str, float]:
         """Values of these splits since the epoch began."""
@@ -144,11 +146,11 @@ class SpikingClassifier(pl.LightningModule):
             self.publish(self.results)
 
     def on_test_epoch_start(self) -> None:
-        for split in self.trainer.datamodule.test_splits:
+        for split in self.tested_splits:
             self.metrics_of(split).reset()
 
     def on_test_epoch_end(self) -> None:
-        self.results = self.collect(self.trainer.datamodule.test_splits)
+        self.results = self.collect(self.tested_splits)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """All parameters, learned time constants apart: a weight decay is not for them.

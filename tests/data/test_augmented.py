@@ -106,7 +106,7 @@ def test_training_samples_change_with_seed_and_epoch_and_others_never() -> None:
     assert torch.equal(shown(data_module(TimeJitter(2.0)), 4), first)
     assert not torch.equal(shown(data, 5), first)
     assert not torch.equal(shown(data_module(TimeJitter(2.0), seed=4), 4), first)
-    for loader in (*data.val_dataloader(), *data.test_dataloader()):
+    for loader in (*data.val_dataloader(), data.test_dataloader()):
         for x, _ in loader:
             assert any(x.store is s.inputs for s in (data.train, data.test))
 
