@@ -232,7 +232,7 @@ class CurrentEncoder(nn.Module):
         surrogate: str = "fast_sigmoid",
     ) -> None:
         super().__init__()
-        self.nb_units = nb_channels * copies
+        self.nb_channels, self.nb_units = nb_channels, nb_channels * copies
         self.threshold, self.scale, self.surrogate = threshold, scale, surrogate
         self.gain = nn.Parameter(torch.randn(self.nb_units))
         self.bias = nn.Parameter(torch.randn(self.nb_units))
