@@ -28,6 +28,7 @@ MOVED = {
     "snn.metrics": "snn.training.metrics",
     "snn.models": "snn.training.classifiers",
     "snn.module": "snn.training.module",
+    "snn.training.plots": "snn.plots",
     "snn.schedulers": "snn.training.schedulers",
     "snn.surrogate": "snn.neurons.surrogate",
 }

@@ -152,7 +152,7 @@ class FashionMNIST(SpikeDataModule):
             raise InputError(f"images of type {images.dtype}: expected whole numbers 0..255")
         if images.size and not (images.min() >= 0 and images.max() <= 255):
             raise InputError(f"pixels {images.min()}..{images.max()}: expected 0..255")
-        pixels = images.reshape(len(images), -1)
+        pixels = images.reshape(len(images), self.nb_units)
         if not len(pixels):
             return EventStore.from_events(
                 [], [], [], nb_samples=0, nb_steps=self.nb_steps, nb_units=self.nb_units

@@ -78,8 +78,8 @@ class SpikingClassifier(pl.LightningModule):
         """Logits ``[batch, class]`` and spike counts of each hidden layer."""
         return self.network(x)
 
-    def step(self, batch: Batch, split: str) -> Tensor:
-        """Loss of a batch, counted in the split's metrics."""
+    def step(self, batch: Batch, split: str) -> tuple[Tensor, Tensor]:
+        """Loss and logits ``[batch, class]`` of a batch, counted in the split's metrics."""
         x, labels = batch
         output = fused_step(self.network, x, labels, self.loss, self.regularizer)
         if output is None:
@@ -93,16 +93,17 @@ class SpikingClassifier(pl.LightningModule):
             output.nll.detach(),
             output.penalty.detach(),
         )
-        return output.loss
+        return output.loss, output.logits
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return self.step(batch, "running")
+        return self.step(batch, "running")[0]
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         self.step(batch, self.trainer.datamodule.val_splits[dataloader_idx])
 
-    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        self.step(batch, self.tested_splits[dataloader_idx])
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Logits ``[batch, class]``, for callbacks."""
+        return self.step(batch, self.tested_splits[dataloader_idx])[1]
 
     def collect(self, splits: tuple[str, ...]) -> dict[str, float]:
         """Values of these splits since the epoch began."""

@@ -133,8 +133,8 @@ def test_tensorboard_and_table(finished: Path) -> None:
     events = EventAccumulator(str(finished / "tensorboard"), {"images": 0}).Reload()
     tags = events.Tags()
     for tag in (
-        "val/accuracy",
-        "train/accuracy",
+        "accuracy/val",
+        "accuracy/train",
         "running/nll",
         "running/regularizer",
         "val/hidden0/firing_rate",
@@ -147,8 +147,9 @@ def test_tensorboard_and_table(finished: Path) -> None:
         "hp/final_test_accuracy",
     ):
         assert tag in tags["scalars"], tag
-    assert [e.step for e in events.Scalars("val/accuracy")] == [0, 1, 2]
-    assert "spikes" in tags["images"]
+    assert [e.step for e in events.Scalars("accuracy/val")] == [0, 1, 2]
+    assert {"spikes", "confusion"} <= set(tags["images"])
+    assert min(tags["scalars"]).startswith("accuracy/")
     result = read_json(finished / "result.json")
     last = events.Scalars("hp/final_test_accuracy")[-1].value
     assert last == pytest.approx(result["metrics.final.test.accuracy"])
