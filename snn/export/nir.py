@@ -190,9 +190,7 @@ def _neurons(
     }
     if threshold is None:
         return package.CubaLI(**parameters)
-    return package.CubaLIF(
-        **parameters, v_threshold=threshold * ones, v_reset=np.zeros(units)
-    )
+    return package.CubaLIF(**parameters, v_threshold=threshold * ones, v_reset=np.zeros(units))
 
 
 def _factors(decay: Decay, units: int) -> np.ndarray:

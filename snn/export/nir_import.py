@@ -57,7 +57,9 @@ def load_nir(path: str | Path) -> nir.NIRGraph:
         return package.read(str(path))
     except Exception as error:  # nir says with whatever fails first that a file is not its own
         text = " ".join(str(error).split()) or type(error).__name__
-        raise ExportError(f"{path}: not a graph that nir {package.version} reads ({text})") from None
+        raise ExportError(
+            f"{path}: not a graph that nir {package.version} reads ({text})"
+        ) from None
 
 
 def from_nir(
@@ -228,7 +230,9 @@ def _euler(name: str, node: Any, dt: float) -> _Euler:
     leak_scaled = bool(np.allclose(node.r, 1.0, rtol=1e-6))
     if not leak_scaled:
         gain = gain * np.asarray(node.r, np.float64) * mem
-    return _Euler(1.0 - syn, 1.0 - mem, np.where(np.isclose(gain, 1.0, 1e-12), 1.0, gain), leak_scaled)
+    return _Euler(
+        1.0 - syn, 1.0 - mem, np.where(np.isclose(gain, 1.0, 1e-12), 1.0, gain), leak_scaled
+    )
 
 
 def _common(name: str, what: str, values: np.ndarray) -> float:

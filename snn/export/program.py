@@ -55,7 +55,9 @@ def rest(network: SpikingNetwork, batch: int = 1) -> tuple[Tensor, ...]:
         state += [weight.new_zeros(batch, network.encoder.nb_units) for _ in EncoderState._fields]
     for layer in network.hidden:
         # as tensors of their own, so that a program does not take them for one and the same
-        state += [part.clone() for part in LIFState.rest(batch, layer.nb_units, layer.dynamics, weight)]
+        state += [
+            part.clone() for part in LIFState.rest(batch, layer.nb_units, layer.dynamics, weight)
+        ]
     state += [weight.new_zeros(batch, weight.shape[1]) for _ in ReadoutState._fields]
     return tuple(state)
 
@@ -96,6 +98,23 @@ def save_step(network: SpikingNetwork, path: str | Path) -> None:
     try:
         torch.export.save(program, str(path))
     except (OSError, RuntimeError) as error:
+        raise ExportError(f"{path}: cannot be written ({error})") from None
+
+
+def save_onnx(network: SpikingNetwork, path: str | Path) -> None:
+    """Write one step as an ONNX model, whose inputs and outputs come in the order of :class:`Step`.
+
+    Raises:
+        ExportError: the network trains, a package is missing, or the file cannot be written.
+    """
+    program = export_step(network)
+    try:
+        torch.onnx.export(program, dynamo=True, verbose=False).save(str(path))
+    except ImportError:
+        raise ExportError(
+            "the packages onnx and onnxscript are missing: pip install 'snn[export]'"
+        ) from None
+    except OSError as error:
         raise ExportError(f"{path}: cannot be written ({error})") from None
 
 
