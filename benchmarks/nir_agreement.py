@@ -104,7 +104,7 @@ def main() -> None:
         _print_row(name, network, module, potential, samples, index)
 
 
-def _print_row(name, network, module, potential, samples, index) -> None:  # noqa: ANN001
+def _print_row(name, network, module, potential, samples, index) -> None:
     same = right = right_here = spikes_same = spikes_all = samples_same = 0
     largest = 0.0
     for part in index.split(250):

@@ -1,7 +1,7 @@
 """A graph of NIR as a network that can be used and trained on.
 
-Read are graphs of ``Linear`` (or ``Affine`` without a bias), ``CubaLIF`` and, at the end, a readout:
-``CubaLI``, or ``CubaLIF`` with an infinite threshold. Each hidden layer may feed back to itself.
+Read are graphs of ``Linear`` (or ``Affine`` without a bias), ``CubaLIF`` and, at the end, a
+readout: ``CubaLI``, or ``CubaLIF`` with an infinite threshold. Each hidden layer may feed back to itself.
 """
 
 from __future__ import annotations

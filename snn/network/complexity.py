@@ -12,8 +12,8 @@ NeuroBench (Yik et al. 2025, Nat. Commun. 16:1545; package ``neurobench`` 2.3.0)
     operations per sample if each weight were used in each step.
 ``effective_macs``, ``effective_acs``
     operations per sample where neither weight nor input is 0: multiply-accumulates of inputs that
-    are any numbers (spike counts above 1), accumulates of inputs that are 0 or 1. A layer's input of
-    one step and batch is of one kind or the other.
+    are any numbers (spike counts above 1), accumulates of inputs that are 0 or 1. A layer's input
+    of one step and batch is of one kind or the other.
 ``membrane_updates``
     per sample, how often the potential of a hidden neuron changed from one step to the next; the
     first step counts as a change.

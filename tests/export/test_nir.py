@@ -118,7 +118,7 @@ def test_late_layers_without_spikes_are_prompt_ones_shifted() -> None:
     torch.testing.assert_close(a[:, 2:], b[:, :-2], rtol=1e-5, atol=1e-5)
 
 
-def _graph(**changes: object):  # noqa: ANN202
+def _graph(**changes: object):
     nir = package("nir")
     graph = to_nir(network())
     node = graph.nodes["hidden_0"]
@@ -139,7 +139,7 @@ def test_graphs_that_are_not_read() -> None:
     cases.append((graph, "node weight_0 has a bias"))
     _, graph = _graph()
     graph.edges.append(("hidden_0", "weight_0"))
-    cases.append((graph, "hidden_0 has 2 targets|feeds one layer|feed one layer"))
+    cases.append((graph, "feeds back to itself in more than one way"))
     _, graph = _graph()
     graph.nodes["readout"] = graph.nodes["hidden_0"]
     cases.append((graph, "no leaky readout"))
@@ -165,7 +165,7 @@ def test_files_that_are_not_read(tmp_path: Path) -> None:
     with h5py.File(path, "a") as file:
         del file["node/nodes/hidden_0/type"]
         file["node/nodes/hidden_0/type"] = "Izhikevich"
-    with pytest.raises(ExportError, match="Izhikevich|not a graph that nir") as refusal:
+    with pytest.raises(ExportError, match="Izhikevich") as refusal:
         load_nir(path)
     assert "\n" not in str(refusal.value)
     with pytest.raises(ExportError, match="cannot be written"):
