@@ -17,6 +17,7 @@ from snn.errors import SnnError
 
 COMMANDS = {
     "evaluate": ("snn.cli.evaluate", "measure a trained network: figures, tables and a report"),
+    "export": ("snn.cli.export", "write a trained network as NIR, torch.export or ONNX"),
 }
 """Name -> (module, what it does in one line)."""
 

@@ -19,6 +19,7 @@ from snn.neurons import (
     LIFDynamics,
     LIFState,
     ReadoutState,
+    Timing,
     current_encoder,
     leaky_readout,
     lif,
@@ -184,11 +185,12 @@ class LeakyReadout(nn.Module):
         beta: float,
         *,
         leak_scaled_input: bool = False,
+        timing: Timing = "late",
         weight_scale: NonNegative = 0.2,
         fan: Fan = "in",
     ) -> None:
         super().__init__()
-        self.leak_scaled_input = leak_scaled_input
+        self.leak_scaled_input, self.timing = leak_scaled_input, timing
         self.weight = normal_weight(nb_inputs, nb_classes, weight_scale, fan)
         self.alpha = Decay(alpha, nb_classes)
         self.beta = Decay(beta, nb_classes)
@@ -206,6 +208,7 @@ class LeakyReadout(nn.Module):
             self.alpha(),
             self.beta(),
             leak_scaled_input=self.leak_scaled_input,
+            timing=self.timing,
             state=state,
             currents=currents,
         )
@@ -238,7 +241,7 @@ class CurrentEncoder(nn.Module):
         surrogate: AnySurrogate = "fast_sigmoid",
     ) -> None:
         super().__init__()
-        self.nb_units = nb_channels * copies
+        self.nb_channels, self.nb_units = nb_channels, nb_channels * copies
         self.threshold, self.scale, self.surrogate = threshold, scale, surrogate
         self.gain = nn.Parameter(torch.randn(self.nb_units))
         self.bias = nn.Parameter(torch.randn(self.nb_units))

@@ -156,7 +156,9 @@ class SpikingNetwork(nn.Module):
         return next(filter(None, (bypassed(*stage) for stage in stages)), None)
 
     def _without_kernel(self) -> str | None:
-        """Which surrogate only the reference has; None if the kernels have all of them."""
+        """What only the reference has, a surrogate or a timing; None if the kernels have all."""
+        if "prompt" in (self.readout.timing, *(layer.dynamics.timing for layer in self.hidden)):
+            return "the kernels do not know timing=prompt"
         names = [layer.dynamics.surrogate for layer in self.hidden]
         return surrogates.obstacle(
             names if self.encoder is None else [*names, self.encoder.surrogate]

@@ -5,7 +5,7 @@ these functions, gradients included.
 """
 
 from snn.neurons.current_encoder import EncoderState, current_encoder
-from snn.neurons.lif import LIFDynamics, LIFState, lif
+from snn.neurons.lif import LIFDynamics, LIFState, Timing, lif
 from snn.neurons.readout import (
     LOGIT_RULES,
     LogitRule,
@@ -23,6 +23,7 @@ __all__ = [
     "LIFState",
     "LogitRule",
     "ReadoutState",
+    "Timing",
     "current_encoder",
     "decision_step",
     "leaky_readout",

@@ -3,7 +3,8 @@ r"""Leaky readout that does not spike, and the rules that turn its trace into lo
 .. math::
     f(t+1) = \alpha\,f(t) + S(t)\,W, \qquad o(t+1) = \beta\,o(t) + g\,f(t), \qquad f(0) = o(0) = 0
 
-with ``g = 1``, or ``1 - beta`` with ``leak_scaled_input`` (SpyTorch's tutorials 4 and 5).
+with ``g = 1``, or ``1 - beta`` with ``leak_scaled_input`` (SpyTorch's tutorials 4 and 5). With
+``timing="prompt"`` the potential follows the new current: :math:`o(t+1) = \beta\,o(t) + g\,f(t+1)`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from snn.errors import ConfigError
+from snn.neurons.lif import Timing
 
 
 class ReadoutState(NamedTuple):
@@ -33,6 +35,7 @@ def leaky_readout(
     beta: Tensor | float,
     *,
     leak_scaled_input: bool = False,
+    timing: Timing = "late",
     state: ReadoutState | None = None,
     currents: list[Tensor] | None = None,
 ) -> tuple[Tensor, ReadoutState]:
@@ -44,6 +47,7 @@ def leaky_readout(
         alpha: decay of the current per step, scalar or ``[class]``.
         beta: decay of the potential per step, scalar or ``[class]``.
         leak_scaled_input: scale the current by ``1 - beta``.
+        timing: whether a spike acts on the potential two steps later or one, see above.
         state: where an earlier chunk ended; None starts from rest.
         currents: a list to which the currents ``f(0) ... f(T)`` are added, ``[batch, class]`` each;
             None keeps none.
@@ -60,8 +64,8 @@ def leaky_readout(
     if currents is not None:
         currents.append(current)
     for h in drive.unbind(1):
-        potential = beta * potential + gain * current
-        current = alpha * current + h
+        before, current = current, alpha * current + h
+        potential = beta * potential + gain * (current if timing == "prompt" else before)
         outputs.append(potential)
         if currents is not None:
             currents.append(current)
