@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import h5py
 import numpy as np
 import torch
 from torch import Tensor
@@ -57,10 +58,22 @@ def load_nir(path: str | Path) -> nir.NIRGraph:
     try:
         return package.read(str(path))
     except Exception as error:  # nir says with whatever fails first that a file is not its own
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = _unknown_nodes(path) or " ".join(str(error).split()) or type(error).__name__
         raise ExportError(
             f"{path}: not a graph that nir {package.version} reads ({text})"
         ) from None
+
+
+def _unknown_nodes(path: str | Path) -> str | None:
+    """Which nodes of a file have types that the package does not know; None if that is not it."""
+    package = nir_package()
+    try:
+        with h5py.File(path) as file:
+            kinds = {name: _text(node["type"][()]) for name, node in file["node/nodes"].items()}
+    except (OSError, KeyError, TypeError, AttributeError):
+        return None
+    found = [f"node {name} is of type {k}" for name, k in kinds.items() if not hasattr(package, k)]
+    return ", ".join(found) or None
 
 
 def from_nir(
