@@ -9,6 +9,8 @@ triton    Triton, whose interpreter runs the GPU kernels without a GPU
 slurm     Slurm's programs, munge, and submitit
 data      real data sets below ``SNN_DATA`` and golden vectors below ``SNN_GOLDEN``
 launchers the plugins of ``pip install -e '.[cluster]'``
+browser   a Chromium, in which the report of a sweep is tried
+interop   the programs that networks are exported to
 ========= ========================================================================================
 """
 
@@ -16,11 +18,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+INTEROP = ("nir", "nirtorch", "norse", "spikingjelly", "neurobench", "onnx", "onnxruntime")
 
 
 def _cpu() -> str | None:
@@ -46,6 +51,21 @@ def _launchers() -> str | None:
     return _package("joblib") or _package("submitit")
 
 
+def chromium_path() -> str | None:
+    """The path of a Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+def _browser() -> str | None:
+    return None if chromium_path() else "no browser: apt-get install chromium"
+
+
+def _interop() -> str | None:
+    missing = [name for name in INTEROP if not importlib.util.find_spec(name)]
+    return f"no {', '.join(missing)}: pip install -e '.[interop]'" if missing else None
+
+
 def _package(name: str) -> str | None:
     return None if importlib.util.find_spec(name) else f"no {name}: pip install -e '.[cluster]'"
 
@@ -67,6 +87,8 @@ CHECKS: Mapping[str, Callable[[], str | None]] = {
     "slurm": _slurm,
     "data": _data,
     "launchers": _launchers,
+    "browser": _browser,
+    "interop": _interop,
 }
 
 

@@ -23,7 +23,7 @@ from snn.data.download import RemoteFile, ensure
 from snn.data.idx import read_idx
 from snn.data.lookup import fingerprint
 from snn.data.samples import as_array
-from snn.errors import ConfigError, DataError, InputError
+from snn.errors import DataError, InputError
 from snn.events import EventStore
 from snn.events.encoding import TTFS, Encoder, Rate
 
@@ -110,8 +110,6 @@ class FashionMNIST(SpikeDataModule):
             seed=seed,
             train_eval_samples=train_eval_samples,
         )
-        if not isinstance(encoder, Encoder):
-            raise ConfigError("data.encoder", encoder, "ttfs, linear_latency or rate")
         self.encoder = encoder
 
     @classmethod

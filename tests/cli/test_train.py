@@ -149,7 +149,7 @@ def test_tensorboard_and_table(finished: Path) -> None:
     ):
         assert tag in tags["scalars"], tag
     assert [e.step for e in events.Scalars("accuracy/val")] == [0, 1, 2]
-    assert {"spikes", "confusion"} <= set(tags["images"])
+    assert "confusion" in tags["images"]
     assert min(tags["scalars"]).startswith("accuracy/")
     result = read_json(finished / "result.json")
     last = events.Scalars("hp/final_val_accuracy")[-1].value

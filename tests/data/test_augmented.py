@@ -158,7 +158,7 @@ def test_a_grid_is_checked_when_the_data_tell_their_units(tmp_path) -> None:
     shape = ["augment=unit_shift", "augment.unit_shift.shape=[7,99]"]
     plan = datamodule_of(config_of("data=shd", *data, *shape))  # nobody knows the units yet
     with pytest.raises(ConfigError, match=r"augment\.unit_shift\.shape=\[7, 99\].*units in all"):
-        plan.datamodule.setup()
+        plan.setup()
 
 
 def test_a_grid_that_fits_is_accepted() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-import pytest
+from tests.requirements import absent
 
 
 def package(name: str) -> ModuleType:
@@ -13,4 +13,6 @@ def package(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError:
-        pytest.skip(f"{name} is not installed: pip install -e '.[interop]' -c constraints.txt")
+        absent(
+            "interop", f"{name} is not installed: pip install -e '.[interop]' -c constraints.txt"
+        )
