@@ -1,33 +1,36 @@
 """Builds the CPU kernels where a C++ compiler is found; everything else is in pyproject.toml.
 
-Each instruction set becomes a shared library of its own, called through ctypes: neither Python's
+The functions of the neurons are written out from their declarations first. Each instruction set
+becomes a shared library of its own, called through ctypes: neither Python's
 nor PyTorch's headers are needed. The best one that the machine has is chosen at run time.
 
 ``SNN_SANITIZE=address,undefined`` builds them with the compiler's checks (docs/kernels.md).
 """
 
 import os
-import platform
 import sys
 from glob import glob
+from pathlib import Path
+from types import ModuleType
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+for package in ("snn", "snn.neurons", "snn.kernels", "snn.kernels.cpu"):
+    # their own __init__ needs PyTorch, which is not there yet; what is imported below does not
+    sys.modules[package] = module = ModuleType(package)
+    module.__path__ = [str(Path(__file__).parent.joinpath(*package.split(".")))]
+
+from snn.kernels.cpu.flags import COMMON, INSTRUCTION_SETS, OPENMP  # noqa: E402
+from snn.kernels.written import cpp  # noqa: E402
+from snn.neurons.declaration import shipped  # noqa: E402
+
 SOURCES = "snn/kernels/cpu/cpp"
-FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-fno-math-errno", "-g0", "-Wno-psabi"]
-OPENMP = "-fopenmp"
+NEURONS = "build/neurons/neurons_{}.cpp"
 SANITIZE = []
 if os.environ.get("SNN_SANITIZE"):
     checks = f"-fsanitize={os.environ['SNN_SANITIZE']}"
     SANITIZE = [checks, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1", "-O1"]
-AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2"]
-AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
-AMX = ["-mamx-tile", "-mamx-bf16"]
-
-INSTRUCTION_SETS = {"baseline": []}
-if platform.machine().lower() in ("x86_64", "amd64"):
-    INSTRUCTION_SETS |= {"avx2": AVX2, "avx512": AVX2 + AVX512, "amx": AVX2 + AVX512 + AMX}
 
 
 class BuildKernels(build_ext):
@@ -39,6 +42,11 @@ class BuildKernels(build_ext):
 
     def run(self) -> None:
         self.missing: dict[str, Exception] = {}
+        written = cpp.library(shipped.programs())
+        for name in INSTRUCTION_SETS:  # a file for each, so that each has an object file
+            path = Path(NEURONS.format(name))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(written)
         super().run()
         if self.missing:
             problems = "; ".join(f"{name}: {error}" for name, error in self.missing.items())
@@ -65,7 +73,7 @@ class BuildKernels(build_ext):
 
     @property
     def flags(self) -> dict[str, list[str]]:
-        return {f"snn.kernels.cpu._{name}": FLAGS + own for name, own in INSTRUCTION_SETS.items()}
+        return {f"snn.kernels.cpu._{name}": COMMON + own for name, own in INSTRUCTION_SETS.items()}
 
     def get_export_symbols(self, ext: Extension) -> list[str]:
         return []  # these are plain libraries, without Python's module initialisation
@@ -79,8 +87,12 @@ setup(
     ext_modules=[
         Extension(
             f"snn.kernels.cpu._{name}",
-            [f"{SOURCES}/{name}.cpp"],
-            depends=sorted(glob(f"{SOURCES}/*.hpp")),
+            [f"{SOURCES}/{name}.cpp", NEURONS.format(name)],
+            include_dirs=[SOURCES],
+            depends=[
+                *sorted(glob(f"{SOURCES}/*.hpp")),
+                *glob("snn/neurons/**/*.py", recursive=True),
+            ],
             language="c++",
             optional=True,
         )

@@ -6,10 +6,10 @@ imported when it is first used, so that ``import snn`` costs nothing.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from snn import moved
+from snn.lazy import lazy
 
 if TYPE_CHECKING:
     from snn.runs.loading import Prediction, TrainedNetwork, load
@@ -25,15 +25,6 @@ _LAZY = {
 __all__ = ["Prediction", "TrainedNetwork", "__version__", "load"]
 
 
-def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
+__getattr__, __dir__ = lazy(__name__, _LAZY)
 
 moved.install()

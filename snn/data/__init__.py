@@ -1,23 +1,18 @@
-"""Data modules: download, encode once, split, and hand out batches of spikes."""
+"""Data modules: download, encode once, split, and hand out batches of spikes.
 
-from __future__ import annotations
+A data set's module, with Lightning and its file format, is imported when it is asked for.
+"""
 
-import importlib
-from typing import Any
+from snn.lazy import lazy
 
-_PLACES = {
-    "SHD": "shd",
-    "TBL": "tbl",
-    "FashionMNIST": "fashion_mnist",
-    "Randman": "randman",
-    "SpikeDataModule": "base",
-    "Split": "samples",
+_HOMES = {
+    "SHD": "snn.data.shd",
+    "TBL": "snn.data.tbl",
+    "FashionMNIST": "snn.data.fashion_mnist",
+    "Randman": "snn.data.randman",
+    "SpikeDataModule": "snn.data.base",
+    "Split": "snn.data.samples",
 }
 __all__ = ["SHD", "TBL", "FashionMNIST", "Randman", "SpikeDataModule", "Split"]
 
-
-def __getattr__(name: str) -> Any:
-    """A data set's module, with Lightning and its file format, is imported when it is asked for."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -8,6 +8,7 @@ wherever the tensors are.
 from snn.kernels.api import (
     EncoderParameters,
     LIFParameters,
+    NeuronParameters,
     ReadoutParameters,
     StepOutput,
     available,
@@ -15,6 +16,7 @@ from snn.kernels.api import (
     encoder_layer,
     lif_layer,
     network,
+    neuron_layer,
     obstacle,
     training_step,
 )
@@ -22,6 +24,7 @@ from snn.kernels.api import (
 __all__ = [
     "EncoderParameters",
     "LIFParameters",
+    "NeuronParameters",
     "ReadoutParameters",
     "StepOutput",
     "available",
@@ -29,6 +32,7 @@ __all__ = [
     "encoder_layer",
     "lif_layer",
     "network",
+    "neuron_layer",
     "obstacle",
     "training_step",
 ]

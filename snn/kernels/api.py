@@ -28,6 +28,7 @@ from snn.kernels.parameters import (
     EncoderParameters,
     Input,
     LIFParameters,
+    NeuronParameters,
     ReadoutParameters,
     check_class_weights,
     check_labels,
@@ -38,6 +39,7 @@ from snn.neurons import LIFDynamics
 __all__ = [
     "EncoderParameters",
     "LIFParameters",
+    "NeuronParameters",
     "ReadoutParameters",
     "StepOutput",
     "available",
@@ -46,6 +48,7 @@ __all__ = [
     "instruction_set",
     "lif_layer",
     "network",
+    "neuron_layer",
     "obstacle",
     "training_step",
 ]
@@ -133,8 +136,27 @@ def lif_layer(
         RuntimeError: there are no kernels for these tensors here.
     """
     layer = LIFParameters(weight, recurrent_weight, alpha, beta, dynamics, mask)
+    return neuron_layer(x, layer, backend=backend)
+
+
+def neuron_layer(
+    x: Input,
+    layer: LIFParameters | NeuronParameters,
+    *,
+    backend: KernelBackend | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Run a layer of declared neurons over a sequence that starts from rest.
+
+    Args:
+        x: as in :func:`lif_layer`.
+        layer: weights, neuron and the values of its parameters.
+        backend: kernels to use instead of those of the tensors' device.
+
+    Returns:
+        As :func:`lif_layer`, and it raises as that does.
+    """
     prepared = prepare(x, [layer], None, None)
-    return _kernels(backend, weight).lif_layer(prepared, layer)
+    return _kernels(backend, layer.weight).layer(prepared, layer)
 
 
 def encoder_layer(
@@ -150,7 +172,7 @@ def encoder_layer(
 
 def network(
     x: Input,
-    layers: Sequence[LIFParameters],
+    layers: Sequence[LIFParameters | NeuronParameters],
     readout: ReadoutParameters,
     encoder: EncoderParameters | None = None,
     *,
@@ -197,7 +219,7 @@ class StepOutput(NamedTuple):
 def training_step(
     x: Input,
     labels: Tensor,
-    layers: Sequence[LIFParameters],
+    layers: Sequence[LIFParameters | NeuronParameters],
     readout: ReadoutParameters,
     encoder: EncoderParameters | None = None,
     class_weights: Tensor | None = None,

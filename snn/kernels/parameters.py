@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,7 +10,9 @@ from torch import Tensor
 
 from snn.events import EventBatch, EventStore
 from snn.kernels import faults, surrogates
-from snn.neurons import LIFDynamics
+from snn.neurons import CubaLIF, LIFDynamics, Neuron
+from snn.neurons.declaration.program import program
+from snn.neurons.lif import Recurrence
 
 Input = Tensor | EventBatch | EventStore
 Constant = Tensor | float
@@ -31,6 +33,55 @@ class LIFParameters(NamedTuple):
     dynamics: LIFDynamics
     mask: Tensor | None = None
     """Factors on the outgoing spikes (dropout), ``[batch or 1, step or 1, unit]``."""
+
+
+class NeuronParameters(NamedTuple):
+    """A hidden layer of declared neurons as :func:`snn.neurons.neuron_layer` takes it."""
+
+    weight: Tensor
+    """``[input, unit]``."""
+    recurrent_weight: Tensor | None
+    """``[unit, unit]``; None for a feed-forward layer."""
+    neuron: Neuron
+    values: Mapping[str, Constant]
+    """What the neuron's step gets for each of its parameters, one number or ``[unit]`` each;
+    tensors may have a gradient."""
+    bias: Tensor | None = None
+    """Of the drive, ``[unit]``."""
+    surrogate: str = "fast_sigmoid"
+    scale: float = 100.0
+    recurrence: Recurrence = "previous"
+    mask: Tensor | None = None
+    """Factors on the outgoing spikes (dropout), ``[batch or 1, step or 1, unit]``."""
+    start: Mapping[str, float] | None = None
+    """States at the start that differ from their declaration."""
+
+    @property
+    def initial(self) -> tuple[float, ...]:
+        """States before the first step."""
+        start = self.start or {}
+        return tuple(start.get(n, s.initial) for n, s in self.neuron.states.items())
+
+
+def declared(layer: LIFParameters | NeuronParameters) -> NeuronParameters:
+    """A current-based LIF layer as one of declared neurons."""
+    if isinstance(layer, NeuronParameters):
+        return layer
+    weight, recurrent, alpha, beta, d, mask = layer
+    neuron = CubaLIF(d.threshold, d.reset, d.detach_reset, d.leak_scaled_input)
+    start = {"u": d.initial_potential}
+    return NeuronParameters(
+        weight,
+        recurrent,
+        neuron,
+        {"alpha": alpha, "beta": beta},
+        None,
+        d.surrogate,
+        d.scale,
+        d.recurrence,
+        mask,
+        start,
+    )
 
 
 class EncoderParameters(NamedTuple):
@@ -67,7 +118,7 @@ class Prepared(NamedTuple):
 
 def prepare(
     x: Input,
-    layers: Sequence[LIFParameters],
+    layers: Sequence[LIFParameters | NeuronParameters],
     readout: ReadoutParameters | None,
     encoder: EncoderParameters | None,
 ) -> Prepared:
@@ -81,7 +132,7 @@ def prepare(
         TypeError: something is no tensor, or arrays of events are of other types than promised.
     """
     for layer in layers:
-        _require_kind("a layer", layer, LIFParameters)
+        _require_kind("a layer", layer, (LIFParameters, NeuronParameters))
     if encoder is not None:
         _require_kind("encoder", encoder, EncoderParameters)
     if readout is not None:
@@ -155,20 +206,24 @@ def _check_encoder(e: EncoderParameters, channels: int, like: Tensor) -> int:
     return units
 
 
-def _check_layer(layer: LIFParameters, x: Prepared, inputs: int, like: Tensor) -> int:
+def _check_layer(
+    layer: LIFParameters | NeuronParameters, x: Prepared, inputs: int, like: Tensor
+) -> int:
     """The number of its units."""
-    weight, recurrent, alpha, beta, dynamics, mask = layer
-    _require_kind("dynamics", dynamics, LIFDynamics)
-    surrogates.require(dynamics.surrogate)
-    if dynamics.timing != "late":
-        raise ValueError(f"the kernels do not know timing={dynamics.timing}: take the reference")
+    weight, recurrent, mask = layer.weight, layer.recurrent_weight, layer.mask
     _require_tensor("weight", weight)
     units = weight.shape[-1] if weight.dim() else 0
     _check("weight", weight, (inputs, max(units, 1)), like)
     if recurrent is not None:
         _check("recurrent_weight", recurrent, (units, units), like)
-    _check_constant("alpha", alpha, units, like)
-    _check_constant("beta", beta, units, like)
+    if isinstance(layer, LIFParameters):
+        _check_dynamics(layer.dynamics)
+        values: Mapping[str, Constant] = {"alpha": layer.alpha, "beta": layer.beta}
+    else:
+        _check_neuron(layer, units, like)
+        values = layer.values
+    for name, value in values.items():
+        _check_constant(name, value, units, like)
     if mask is not None:
         _require_tensor("mask", mask)
         _refuse_gradient(mask, "a dropout mask")
@@ -179,6 +234,33 @@ def _check_layer(layer: LIFParameters, x: Prepared, inputs: int, like: Tensor) -
             raise ValueError(f"mask of shape {tuple(shape)}: must be {wanted}")
         _require_place("mask", mask, like)
     return units
+
+
+def _check_dynamics(dynamics: LIFDynamics) -> None:
+    _require_kind("dynamics", dynamics, LIFDynamics)
+    surrogates.require(dynamics.surrogate)
+    if dynamics.timing != "late":
+        raise ValueError(f"the kernels do not know timing={dynamics.timing}: take the reference")
+
+
+def _check_neuron(layer: NeuronParameters, units: int, like: Tensor) -> None:
+    _require_kind("neuron", layer.neuron, Neuron)
+    surrogates.require(layer.surrogate)
+    found = program(layer.neuron, layer.bias is not None)
+    if set(layer.values) != set(layer.neuron.parameters):
+        wanted = ", ".join(layer.neuron.parameters) or "none"
+        raise ValueError(f"values of {', '.join(layer.values) or 'nothing'}: must be of {wanted}")
+    if layer.bias is not None:
+        _check("bias", layer.bias, (units,), like)
+    if layer.recurrence not in ("previous", "current"):
+        raise ValueError(f"recurrence={layer.recurrence!r}: must be previous or current")
+    if layer.recurrent_weight is not None and layer.recurrence == "current" and not found.latency:
+        raise ValueError(
+            "recurrence='current': must be previous where a drive can cause a spike in its own step"
+        )
+    unknown = set(layer.start or {}) - set(layer.neuron.states)
+    if unknown:
+        raise ValueError(f"start of {', '.join(sorted(unknown))}: the neuron has no such state")
 
 
 def _check_readout(readout: ReadoutParameters, units: int, like: Tensor) -> None:
@@ -214,7 +296,8 @@ def _check_constant(name: str, value: Constant, units: int, like: Tensor) -> Non
 def _require_kind(name: str, value: object, kind: type | tuple[type, ...]) -> None:
     if not isinstance(value, kind):
         names = {Tensor: "a tensor", (float, int): "a number or a tensor"}
-        wanted = names.get(kind) or kind.__name__
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        wanted = names.get(kind) or " or ".join(k.__name__ for k in kinds)
         raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}")
 
 

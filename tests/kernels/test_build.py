@@ -56,11 +56,11 @@ def test_every_instruction_set_of_this_machine_is_built():
     ("change", "named"),
     [
         (
-            lambda text: text.replace("alpha:p8@24 beta:p8@32", "beta:p8@24 alpha:p8@32"),
-            "alpha:p8@24",
+            lambda text: text.replace("recurrent:p8@24 rows:p8@32", "rows:p8@24 recurrent:p8@32"),
+            "recurrent:p8@24",
         ),
-        (lambda text: text.replace("threshold:d8", "threshold:i8"), "threshold:d8@56"),
-        (lambda text: text.replace("meaning 1", "meaning 2"), "2"),
+        (lambda text: text.replace("threshold:d8", "threshold:i8"), "threshold:d8@48"),
+        (lambda text: text.replace("meaning 2", "meaning 3"), "3"),
     ],
 )
 def test_libraries_with_other_structs_are_refused(monkeypatch, change, named):
@@ -87,10 +87,10 @@ COMPILER = shutil.which(os.environ.get("CXX", "c++"))
     "changes",
     [
         {},
-        {"void* alpha;": "void* was_alpha;", "void* beta;": "void* alpha;", "was_alpha;": "beta;"},
+        {"void* rows;": "void* was;", "void* recurrent;": "void* rows;", "was;": "recurrent;"},
         {"int64_t lag;": "double lag;"},
         {"double spike_rate;": "double spike_rate; double more;"},
-        {"kMeaning = 1": "kMeaning = 2"},
+        {"kMeaning = 2": "kMeaning = 3"},
     ],
 )
 def test_a_change_of_the_sources_changes_what_a_library_says(tmp_path, changes):

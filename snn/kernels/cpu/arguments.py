@@ -9,57 +9,53 @@ import torch
 from torch import Tensor
 
 from snn.kernels import surrogates
+from snn.kernels.cpu import programs
 from snn.kernels.parameters import (
     Constant,
     EncoderParameters,
     Input,
     LIFParameters,
+    NeuronParameters,
     Prepared,
     ReadoutParameters,
+    declared,
     prepare,
 )
-from snn.neurons import LIFDynamics
+from snn.neurons.declaration.evaluate import rows
 
 
 class StageTensors(NamedTuple):
-    """What a stage computes with and may have gradients of. Constants are ``[unit]``."""
+    """What a stage computes with and may have gradients of."""
 
     weight: Tensor | None
     """Into the stage, ``[input, unit]``; None for an encoder."""
     recurrent: Tensor | None
     """``[unit, unit]``."""
-    alpha: Tensor | None
-    beta: Tensor
-    gain: Tensor
-    """Factor of the current; of an encoder its own gain."""
-    bias: Tensor | None
-    """Of an encoder."""
+    rows: Tensor
+    """What the neuron computes with, ``[row, unit]``; of an encoder: beta, gain and bias."""
 
 
 class StageCode(NamedTuple):
     """What is fixed about a stage, as integers."""
 
-    encoder: int
+    neuron: int
+    """Number of its program, see :mod:`snn.kernels.cpu.programs`; 0 for an encoder."""
     surrogate: int
     """Position in :data:`snn.kernels.surrogates.COMPILED`."""
-    reset_zero: int
-    attached: int
-    """The reset takes part in the gradient."""
     lag: int
-    """Steps from a spike to the recurrent current."""
+    """1 + steps from a spike to the recurrent drive."""
     masked: int
     """There is a dropout mask."""
-    keep_current: int
-    """The backward pass will need the synaptic current."""
+    keep: int
+    """What a backward pass is for: 1 the weights, 2 the rows too."""
     present: int
     """Which fields of :class:`StageTensors` are not None, as bits."""
 
 
 class StageNumbers(NamedTuple):
-    """What is fixed about a stage, as floats."""
+    """What is fixed about a stage, as floats; the initial value of each state follows."""
 
     threshold: float
-    initial: float
     scale: float
 
 
@@ -81,12 +77,12 @@ class Arguments(NamedTuple):
     codes: list[int]
     """A :class:`StageCode` for each stage."""
     numbers: list[float]
-    """A :class:`StageNumbers` for each stage."""
+    """A :class:`StageNumbers` for each stage, and the initial values of its states."""
 
 
 def arguments(
     x: Input,
-    layers: Sequence[LIFParameters],
+    layers: Sequence[LIFParameters | NeuronParameters],
     readout: ReadoutParameters | None,
     encoder: EncoderParameters | None,
 ) -> Arguments:
@@ -96,7 +92,7 @@ def arguments(
 
 def encoded(
     x: Prepared,
-    layers: Sequence[LIFParameters],
+    layers: Sequence[LIFParameters | NeuronParameters],
     readout: ReadoutParameters | None,
     encoder: EncoderParameters | None,
 ) -> Arguments:
@@ -107,17 +103,31 @@ def encoded(
     codes: list[int] = []
     numbers: list[float] = []
     if encoder is not None:
-        constant = _constant(encoder.beta, encoder.gain.shape[0], like)
-        tensors = StageTensors(None, None, None, constant, encoder.gain, encoder.bias)
-        code = StageCode(1, surrogates.position(encoder.surrogate), 0, 0, 1, 0, 0, 0)
+        beta = _constant(encoder.beta, encoder.gain.shape[0], like)
+        tensors = StageTensors(None, None, torch.stack([beta, encoder.gain, encoder.bias]))
+        code = StageCode(0, surrogates.position(encoder.surrogate), 1, 0, 1, 0)
         _add(tensors, code, parameters, codes)
-        numbers += [*StageNumbers(encoder.threshold, 0.0, encoder.scale)]
-    for layer in layers:
-        tensors, dynamics = _layer(layer, like), layer.dynamics
+        numbers += [*StageNumbers(encoder.threshold, encoder.scale)]
+    for layer in map(declared, layers):
+        neuron = layer.neuron
+        program = programs.of(neuron, layer.bias is not None)
+        given = dict(layer.values, threshold=neuron.threshold)
+        if layer.bias is not None:
+            given["bias"] = layer.bias
+        of_neurons = rows(program.rows, given, layer.weight.shape[1], like)
+        tensors = StageTensors(layer.weight, layer.recurrent_weight, of_neurons)
         if (mask := layer.mask) is not None:
             fixed.append(mask.to(like.dtype).expand(x.batch, mask.shape[1], mask.shape[2]))
-        _add(tensors, _code(dynamics, tensors, mask is not None), parameters, codes)
-        numbers += [*StageNumbers(dynamics.threshold, dynamics.initial_potential, dynamics.scale)]
+        code = StageCode(
+            neuron=programs.number(program),
+            surrogate=surrogates.position(layer.surrogate),
+            lag=2 if layer.recurrence == "previous" else 1,
+            masked=int(mask is not None),
+            keep=2 if of_neurons.requires_grad else 1,
+            present=0,
+        )
+        _add(tensors, code, parameters, codes)
+        numbers += [*StageNumbers(neuron.threshold, layer.scale), *layer.initial]
     if readout is not None:
         classes = readout.weight.shape[1]
         gain = 1.0 - readout.beta if readout.leak_scaled_input else 1.0
@@ -127,28 +137,6 @@ def encoded(
     if not isinstance(x.x, Tensor):
         source = x.x.store.units, x.x.store.indptr, x.x.index
     return Arguments(*source, x.steps, x.inputs, parameters, fixed, codes, numbers)
-
-
-def _layer(layer: LIFParameters, like: Tensor) -> StageTensors:
-    units = layer.weight.shape[1]
-    gain = 1.0 - layer.beta if layer.dynamics.leak_scaled_input else 1.0
-    constants = (_constant(c, units, like) for c in (layer.alpha, layer.beta, gain))
-    return StageTensors(layer.weight, layer.recurrent_weight, *constants, None)
-
-
-def _code(dynamics: LIFDynamics, tensors: StageTensors, masked: bool) -> StageCode:
-    attached = not dynamics.detach_reset
-    learned = any(c.requires_grad for c in (tensors.alpha, tensors.beta, tensors.gain))
-    return StageCode(
-        encoder=0,
-        surrogate=surrogates.position(dynamics.surrogate),
-        reset_zero=int(dynamics.reset == "zero"),
-        attached=int(attached),
-        lag=2 if dynamics.recurrence == "previous" else 1,
-        masked=int(masked),
-        keep_current=int(learned or attached),
-        present=0,
-    )
 
 
 def _add(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snn.kernels import faults
-from snn.kernels.cpu import library, loans
+from snn.kernels.cpu import library, loans, programs
 from snn.kernels.cpu.arguments import Arguments, StageTensors
 from snn.kernels.cpu.problem import (
     Sizes,
@@ -33,8 +33,8 @@ class Call:
         self.given, self.read = decode(args)
         self.sizes = Sizes.of_parts(args, self.given, self.read)
         self.sizes.require_countable()
-        self.dtype = self.given[0].tensors.beta.dtype
-        self._alive: list[Tensor] = []
+        self.dtype = self.given[0].tensors.rows.dtype
+        self._alive: list[object] = []
         nb_stages = len(self.given)
         self.problem = library.Problem(
             batch=self.sizes.batch,
@@ -91,13 +91,17 @@ class Call:
         target.events_per_step = target.nb_events / max(nb_rows, 1)
 
     def _set_stage(self, target: ctypes.Structure, stage: Stage) -> None:
-        code, numbers = stage.code, stage.numbers
-        target.kind, target.units = code.encoder, stage.units
-        target.surrogate, target.reset_zero = code.surrogate, code.reset_zero
-        target.attached, target.lag = code.attached, code.lag
-        target.threshold, target.initial, target.scale = numbers
-        for name in ("recurrent", "alpha", "beta", "gain", "bias"):
-            setattr(target, name, self.pointer(getattr(stage.tensors, name)))
+        code = stage.code
+        target.kind, target.units = int(stage.program is None), stage.units
+        if stage.program is not None:
+            target.neuron = programs.table(code.neuron, self.dtype.itemsize)
+            initial = (ctypes.c_double * len(stage.initial))(*stage.initial)
+            self._alive.append(initial)
+            target.initial = ctypes.addressof(initial)
+        target.surrogate, target.lag, target.keep = code.surrogate, code.lag, code.keep
+        target.threshold, target.scale = stage.numbers
+        target.recurrent = self.pointer(stage.tensors.recurrent)
+        target.rows = self.pointer(stage.tensors.rows)
         if stage.mask is not None:
             target.mask, target.mask_steps = self.pointer(stage.mask), stage.mask.shape[1]
 
@@ -108,7 +112,7 @@ class Call:
         return trace
 
     def set_trace(self, trace: Tensor) -> None:
-        """Potentials and currents of all stages come first, as they want the alignment; then bits.
+        """What all stages keep comes first, as it wants the alignment; then bits.
 
         Raises:
             RuntimeError: a forward pass that kept no trace is asked for gradients.
@@ -123,11 +127,8 @@ class Call:
         position = self.pointer(trace) or 0
         for target, stage in zip(self.stages, self.given, strict=True):
             numbers = rows * padded(stage.units, lanes) * size
-            target.potential = position
-            position += numbers
-            if stage.code.keep_current:
-                target.current = position
-                position += numbers
+            target.kept = position
+            position += stage.kept * numbers
         for target, stage in zip(self.stages, self.given, strict=True):
             target.spikes = position
             position += rows * words(stage.units) * 8

@@ -26,7 +26,7 @@ def _struct(name: str, integers: str = "", pointers: str = "", order: str = "", 
     return type(name, (ctypes.Structure,), {"_fields_": fields})
 
 
-MEANING = 1
+MEANING = 2
 """``kMeaning`` of snn/kernels/cpu/cpp/abi.hpp."""
 
 DONE = 0
@@ -51,13 +51,13 @@ Input = _struct(
 )
 Stage = _struct(
     "Stage",
-    integers="kind units surrogate reset_zero attached lag mask_steps",
-    doubles="threshold initial scale",
-    pointers="recurrent alpha beta gain bias mask potential current spikes counts dense_spikes "
-    "grad_counts grad_dense grad_recurrent grad_alpha grad_beta grad_gain grad_bias grad_drive",
-    order="kind units recurrent alpha beta gain bias threshold initial scale surrogate reset_zero "
-    "attached lag mask mask_steps potential current spikes counts dense_spikes grad_counts "
-    "grad_dense grad_recurrent grad_alpha grad_beta grad_gain grad_bias grad_drive",
+    integers="kind units surrogate lag keep mask_steps",
+    doubles="threshold scale",
+    pointers="neuron recurrent rows initial mask kept spikes counts dense_spikes grad_counts "
+    "grad_dense grad_recurrent grad_rows grad_drive",
+    order="kind units neuron recurrent rows initial threshold scale surrogate lag keep mask "
+    "mask_steps kept spikes counts dense_spikes grad_counts grad_dense grad_recurrent grad_rows "
+    "grad_drive",
 )
 Readout = _struct(
     "Readout",
@@ -99,6 +99,8 @@ class Library(NamedTuple):
     """Rows of traces are padded to a multiple of this."""
     functions: dict[int, ctypes._CFuncPtr]
     """``(problem, mode) -> status`` by the size of a number in bytes."""
+    find_neuron: ctypes._CFuncPtr
+    """``(key, size of a number) -> address`` of the functions of an installed neuron, or None."""
 
 
 def _open(name: str) -> ctypes.CDLL | None:
@@ -144,7 +146,13 @@ def _bind(name: str, dll: ctypes.CDLL) -> Library:
     functions = {4: dll.snn_run_f32, 8: dll.snn_run_f64}
     for function in functions.values():
         function.argtypes, function.restype = (POINTER(Problem), c_int64), ctypes.c_int
-    return Library(name, dll.snn_vector_bytes(), functions)
+    return Library(name, dll.snn_vector_bytes(), functions, bind_neurons(dll))
+
+
+def bind_neurons(dll: ctypes.CDLL) -> ctypes._CFuncPtr:
+    """``snn_neuron`` of a library with neurons: ``(key, size of a number) -> address or None``."""
+    dll.snn_neuron.argtypes, dll.snn_neuron.restype = (c_char_p, c_int64), c_void_p
+    return dll.snn_neuron
 
 
 _loads: dict[str | None, Library | str] = {}

@@ -13,12 +13,13 @@ from snn.kernels.cpu.step import TrainingStep
 from snn.kernels.parameters import (
     EncoderParameters,
     LIFParameters,
+    NeuronParameters,
     Prepared,
     ReadoutParameters,
 )
 
 
-def lif_layer(x: Prepared, layer: LIFParameters) -> tuple[Tensor, Tensor]:
+def layer(x: Prepared, layer: LIFParameters | NeuronParameters) -> tuple[Tensor, Tensor]:
     """Spikes after dropout and their counts before it."""
     spikes, (counts,) = run_network(encoded(x, [layer], None, None))
     if layer.mask is not None:
@@ -34,7 +35,7 @@ def encoder_layer(x: Prepared, encoder: EncoderParameters) -> Tensor:
 
 def network(
     x: Prepared,
-    layers: Sequence[LIFParameters],
+    layers: Sequence[LIFParameters | NeuronParameters],
     readout: ReadoutParameters,
     encoder: EncoderParameters | None,
 ) -> tuple[Tensor, list[Tensor]]:
@@ -46,7 +47,7 @@ def network(
 def training_step(
     x: Prepared,
     labels: Tensor,
-    layers: Sequence[LIFParameters],
+    layers: Sequence[LIFParameters | NeuronParameters],
     readout: ReadoutParameters,
     encoder: EncoderParameters | None,
     class_weights: Tensor | None,

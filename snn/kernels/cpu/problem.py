@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from snn.kernels.cpu import library
+from snn.kernels.cpu import library, programs
 from snn.kernels.cpu.arguments import Arguments, StageCode, StageNumbers, StageTensors
+from snn.neurons.declaration.program import Program
 
 _MOST_UNITS = 2**31 - 64
 """Unit ids and bits of spikes are counted with 32 bits."""
@@ -21,12 +23,23 @@ class Stage(NamedTuple):
 
     code: StageCode
     numbers: StageNumbers
+    initial: tuple[float, ...]
+    """Of each state."""
+    program: Program | None
+    """None: an encoder."""
     tensors: StageTensors
     mask: Tensor | None
 
     @property
     def units(self) -> int:
-        return self.tensors.beta.shape[0]
+        return self.tensors.rows.shape[1]
+
+    @property
+    def kept(self) -> int:
+        """How many values of each neuron and step a backward pass wants."""
+        if self.program is None:
+            return 1
+        return len(self.program.backward("rows" if self.code.keep == 2 else "weights").keep)
 
 
 class Readout(NamedTuple):
@@ -46,23 +59,33 @@ def decode(args: Arguments) -> tuple[list[Stage], Readout | None]:
     Raises:
         ValueError: something does not fit.
     """
-    width, floats = len(StageCode._fields), len(StageNumbers._fields)
+    width = len(StageCode._fields)
     nb_stages = len(args.codes) // width
-    lengths = len(args.codes), len(args.numbers)
-    if nb_stages == 0 or lengths != (nb_stages * width, nb_stages * floats):
-        raise ValueError(f"{lengths} codes and numbers: must be {width} and {floats} a stage")
-    parameters, fixed = iter(args.parameters), iter(args.fixed)
+    _require(
+        nb_stages > 0 and len(args.codes) == nb_stages * width,
+        f"{len(args.codes)} codes: must be {width} a stage",
+    )
+    parameters, fixed, numbers = iter(args.parameters), iter(args.fixed), iter(args.numbers)
     stages: list[Stage] = []
     for i in range(nb_stages):
         code = StageCode(*args.codes[i * width : (i + 1) * width])
-        _check_code(code, i)
-        numbers = StageNumbers(*args.numbers[i * floats : (i + 1) * floats])
+        program = _checked_program(code, i)
+        of_stage = list(itertools.islice(numbers, 2))
+        nb_states = 0 if program is None else len(program.after)
+        initial = tuple(itertools.islice(numbers, nb_states))
+        _require(
+            len(of_stage) == 2 and len(initial) == nb_states,
+            "too few numbers: must be 2 a stage, and one for each state of its neuron",
+        )
         given = [
             next(parameters, None) if code.present >> bit & 1 else None
             for bit in range(len(StageTensors._fields))
         ]
         mask = next(fixed, None) if code.masked else None
-        stages.append(Stage(code, numbers, StageTensors(*given), mask))
+        stages.append(
+            Stage(code, StageNumbers(*of_stage), initial, program, StageTensors(*given), mask)
+        )
+    _require(next(numbers, None) is None, "there are more numbers than the stages take")
     weight, constants = next(parameters, None), list(fixed)
     wanted = 0 if weight is None else 3
     _require(
@@ -74,33 +97,39 @@ def decode(args: Arguments) -> tuple[list[Stage], Readout | None]:
     return stages, readout
 
 
-_LIF_PRESENT = 0b011101
-_ENCODER_PRESENT = 0b111000
-_RECURRENT = 0b000010
+_NEURONS_PRESENT = 0b101
+_ENCODER_PRESENT = 0b100
+_RECURRENT = 0b010
 
 
-def _check_code(code: StageCode, position: int) -> None:
-    flags = code.reset_zero, code.attached, code.masked, code.keep_current, code.encoder
-    fits = all(flag in (0, 1) for flag in flags) and code.lag in (1, 2)
-    if code.encoder == 1:
-        fits = fits and position == 0 and not code.attached and code.present == _ENCODER_PRESENT
+def _checked_program(code: StageCode, position: int) -> Program | None:
+    """That of a stage; None for an encoder."""
+    fits = code.masked in (0, 1) and code.lag in (1, 2) and code.keep in (1, 2)
+    if code.present == _ENCODER_PRESENT:
+        fits, program = fits and position == 0 and code.neuron == 0, None
     else:
-        fits = fits and code.present & ~_RECURRENT == _LIF_PRESENT
-        fits = fits and code.keep_current >= code.attached
+        program = programs.numbered(code.neuron)
+        fits = fits and program is not None and code.present & ~_RECURRENT == _NEURONS_PRESENT
+        if fits and code.present & _RECURRENT and code.lag == 1:
+            fits = program.latency > 0
     if not fits:
         raise ValueError(f"{code} is no stage {position}")
+    return program
 
 
 def _check_shapes(args: Arguments, stages: list[Stage], readout: Readout | None) -> None:
-    like = stages[0].tensors.beta
+    like = stages[0].tensors.rows
     _require(
         isinstance(like, Tensor) and like.dtype in (torch.float32, torch.float64),
         "the kernels compute in float32 and float64",
     )
     batch, inputs = _check_source(args, like)
     for stage in stages:
-        units = stage.tensors.beta.shape[0] if isinstance(stage.tensors.beta, Tensor) else 0
-        shapes = (inputs, units), (units, units), (units,), (units,), (units,), (units,)
+        of_neurons, program = stage.tensors.rows, stage.program
+        flat = isinstance(of_neurons, Tensor) and of_neurons.dim() == 2
+        units = of_neurons.shape[1] if flat else 0
+        nb_rows = 3 if program is None else len(program.rows)
+        shapes = (inputs, units), (units, units), (nb_rows, units)
         _require(0 < units < _MOST_UNITS, "a stage has too few or too many units")
         for bit, (tensor, shape) in enumerate(zip(stage.tensors, shapes, strict=True)):
             if stage.code.present >> bit & 1:
@@ -109,7 +138,7 @@ def _check_shapes(args: Arguments, stages: list[Stage], readout: Readout | None)
             held = isinstance(stage.mask, Tensor) and stage.mask.shape[1:2] == (1,)
             wanted = batch, 1 if held else args.nb_steps, units
             _fits("a mask", stage.mask, wanted, like)
-        if stage.code.encoder:
+        if stage.program is None:
             whole = args.index is None and inputs > 0 and units % inputs == 0
             _require(whole, "an encoder's units are no multiple of the channels of a signal")
         inputs = units
@@ -176,11 +205,11 @@ class Sizes(NamedTuple):
     @classmethod
     def of_parts(cls, args: Arguments, stages: list[Stage], readout: Readout | None) -> Sizes:
         batch = args.x.shape[0] if args.index is None else args.index.shape[0]
-        size = stages[0].tensors.beta.dtype.itemsize
+        size = stages[0].tensors.rows.dtype.itemsize
         lanes = library.loaded().vector_bytes // size
         row = 0  # bytes of all stages for one sample and step
         for stage in stages:
-            row += (1 + stage.code.keep_current) * padded(stage.units, lanes) * size
+            row += stage.kept * padded(stage.units, lanes) * size
             row += words(stage.units) * 8
         classes = None if readout is None else readout.weight.shape[1]
         units = [stage.units for stage in stages]
@@ -210,20 +239,16 @@ def require_gradients(
         from_trace: the pass reads what a forward pass kept.
 
     Raises:
-        ValueError: there is no such gradient, or it needs a current that was not kept.
+        ValueError: there is no such gradient, or it needs what was not kept.
     """
     pending = iter(wanted)
     for i, stage in enumerate(stages):
         for name, tensor in zip(StageTensors._fields, stage.tensors, strict=True):
             if tensor is None or not next(pending, False):
                 continue
-            constant = name in ("alpha", "beta", "gain")
-            if stage.code.encoder:
-                refused = name == "beta"
-            else:
-                refused = constant and from_trace and not stage.code.keep_current
-            if refused:
-                raise ValueError(f"stage {i} has no gradient of {name}, or its trace no current")
+            learned = stage.program is not None and name == "rows"
+            if learned and from_trace and stage.code.keep != 2:
+                raise ValueError(f"stage {i} has no gradient of its rows: it kept too little")
     if readout is not None:
         next(pending, None)
     count = sum(t is not None for stage in stages for t in stage.tensors) + (readout is not None)
@@ -243,12 +268,12 @@ def check_incoming(
     Raises:
         ValueError: they are not those of the results.
     """
-    like = stages[0].tensors.beta
+    like = stages[0].tensors.rows
     _require(
         len(grad_counts) == len(stages),
         "there are more or fewer gradients of spike counts than stages",
     )
-    _require(not (drive and stages[0].code.encoder), "an encoder has no gradient of its drive")
+    _require(not (drive and stages[0].program is None), "an encoder has no gradient of its drive")
     if grad_out is not None:
         _fits("the gradient of the result", grad_out, out_shape, like)
     for units, grad in zip(sizes.units, grad_counts, strict=True):

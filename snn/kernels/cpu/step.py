@@ -34,7 +34,7 @@ class TrainingStep(torch.autograd.Function):
         grads = call.want_gradients(ctx.needs_input_grad[5:])
         counts = []
         for target, stage in zip(call.stages, call.given, strict=True):
-            if not stage.code.encoder:
+            if stage.program is not None:
                 counts.append(like.new_empty(batch, stage.units))
                 target.counts = call.pointer(counts[-1])
         logits = like.new_empty(batch, call.sizes.classes)

@@ -51,7 +51,7 @@ def _run_layer(x: Tensor | EventBatch, p: LIFParameters, batch: int) -> tuple[Te
     return Layer.apply(spec, drive, p.recurrent_weight, *constants, mask)
 
 
-def lif_layer(x: Prepared, layer: LIFParameters) -> tuple[Tensor, Tensor]:
+def layer(x: Prepared, layer: LIFParameters) -> tuple[Tensor, Tensor]:
     """Spikes after dropout and their counts before it."""
     sent, counts = _run_layer(_source(x), layer, x.batch)
     return sent.transpose(0, 1), counts

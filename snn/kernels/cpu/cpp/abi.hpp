@@ -9,10 +9,10 @@ namespace snn {
 
 // To be raised, here and there, when a field or a number comes to mean something else: a new order
 // of surrogates, another unit. Names, kinds and places of the fields guard themselves (layout.hpp).
-constexpr int64_t kMeaning = 1;
+constexpr int64_t kMeaning = 2;
 
 enum InputKind : int64_t { kEvents16, kEvents32, kDense };
-enum StageKind : int64_t { kLif, kEncoder };
+enum StageKind : int64_t { kNeurons, kEncoder };
 
 // Input of the first stage. Events: row sample * steps + t of a store in compressed sparse rows.
 struct Input {
@@ -31,21 +31,18 @@ struct Input {
 struct Stage {
   int64_t kind;
   int64_t units;          // H
+  const void* neuron;     // a Neuron<T>, see neuron.hpp; null for an encoder
   const void* recurrent;  // V [H, H]
-  const void* alpha;      // [H] decay of the synaptic current
-  const void* beta;       // [H] decay of the membrane potential
-  const void* gain;       // [H] factor of the current; of an encoder: its gain
-  const void* bias;       // [H] of an encoder
-  double threshold, initial, scale;
+  const void* rows;       // [R, H]: what the neuron computes with; of an encoder: beta, gain, bias
+  const double* initial;  // [K]: states before the first step
+  double threshold, scale;
   int64_t surrogate;      // an enum Surrogate
-  int64_t reset_zero;     // 1: to zero, 0: subtract threshold
-  int64_t attached;       // 1: the reset takes part in the gradient
-  int64_t lag;            // steps from a spike to the recurrent current: 2 "previous", 1 "current"
+  int64_t lag;            // 1 + steps from a spike to the recurrent drive: 2 "previous", 1 "current"
+  int64_t keep;           // what backward is for: 1 weights, 2 rows too
   const void* mask;       // [batch, mask_steps, H] factors on the outgoing spikes
   int64_t mask_steps;     // 1 or steps
   // Written forward, read backward.
-  void* potential;        // U: batch * steps * H, rows padded to padding(); layout private
-  void* current;          // I: the same; needed if attached or if gradients of constants are wanted
+  void* kept;             // what the neuron keeps: batch * steps * H each, rows padded to padding()
   uint64_t* spikes;       // [batch, steps, (H + 63) / 64] bit sets
   void* counts;           // [batch, H]
   void* dense_spikes;     // [batch, steps, H]
@@ -54,10 +51,7 @@ struct Stage {
   const void* grad_dense;   // [batch, steps, H]
   // Gradients that go out.
   void* grad_recurrent;   // [H, H]
-  void* grad_alpha;       // [H]
-  void* grad_beta;        // [H]
-  void* grad_gain;        // [H]
-  void* grad_bias;        // [H]
+  void* grad_rows;        // [R, H]
   void* grad_drive;       // [batch, steps, H]: of the stage's feed-forward drive x W
 };
 

@@ -2,7 +2,7 @@
 // (snn/neurons/current_encoder.py).
 #pragma once
 
-#include "lif.hpp"
+#include "forward.hpp"
 
 namespace snn {
 
@@ -20,26 +20,27 @@ template <typename T>
 void encoder_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, SampleTrace<T> trace,
                      T* down, ForwardScratch<T>& scratch) {
   constexpr int64_t L = kLanes<T>;
-  T* x = scratch.current.zeros(s.own);
+  const T *const betas = s.rows, *const gains = s.rows + s.own, *const biases = s.rows + 2 * s.own;
+  T* x = scratch.arriving.zeros(s.own);
   T* now = scratch.rows.need(std::max<int64_t>(s.width, 1));
   T* last = scratch.spare.need(s.own);
   T* counts = scratch.counts.zeros(s.own);
   int32_t* index = scratch.index.need(s.units + kSpareIndices);
   T* value = scratch.value.need(s.units);
-  if (plan.steps > 0) std::memset(trace.potential, 0, sizeof(T) * s.own);
+  if (plan.steps > 0) std::memset(trace.kept, 0, sizeof(T) * s.own);
   const Vec<T> threshold = broadcast<T>(s.threshold), one = broadcast<T>(T(1));
 
   for (int64_t t = 0; t < plan.steps; ++t) {
-    const T* e = trace.potential + t * trace.stride;
+    const T* e = trace.kept + t * trace.stride;
     const T* before = e - trace.stride;
-    T* next = t + 1 < plan.steps ? trace.potential + (t + 1) * trace.stride : last;
+    T* next = t + 1 < plan.steps ? trace.kept + (t + 1) * trace.stride : last;
     uint64_t* spikes = trace.spikes + t * s.words;
     tile_channels<T>(plan.problem->input, s, b, t, plan.steps, x);
     for (int64_t w = 0; w < s.words; ++w) {
       uint64_t bits = 0;
       for (int64_t j = 64 * w; j < std::min(s.own, 64 * w + 64); j += L) {
-        const Vec<T> beta = load<T>(s.beta + j), potential = load<T>(e + j);
-        const Vec<T> current = load<T>(s.gain + j) * (load<T>(x + j) + load<T>(s.bias + j));
+        const Vec<T> beta = load<T>(betas + j), potential = load<T>(e + j);
+        const Vec<T> current = load<T>(gains + j) * (load<T>(x + j) + load<T>(biases + j));
         Vec<T> keep = one;
         if (t > 0) keep = load<T>(before + j) > threshold ? Vec<T>{} : one;
         store<T>(next + j, (beta * potential + (T(1) - beta) * current) * keep);
@@ -47,7 +48,7 @@ void encoder_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
         const Vec<T> spike = potential > threshold ? one : Vec<T>{};
         store<T>(counts + j, load<T>(counts + j) + spike);
       }
-      spikes[w] = bits & units_of_word(s, w);
+      spikes[w] = bits & units_of_word(s.units, w);
     }
     const int64_t fired = set_bits(spikes, s.words, index);
     write_spikes<T>(s, b, t, plan.steps, index, fired);
@@ -59,22 +60,26 @@ void encoder_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
 }
 
 // One sample's step back from t: `carry` is dE(t+1)(1 - Z(t-1)) when called and the same of t - 1
-// when it returns; `incoming` the gradient of Z(t), `slope` the surrogate derivative at E(t).
+// when it returns; `e` is E(t), `incoming` the gradient of Z(t), `slope` the surrogate derivative.
 template <typename T>
-SNN_INLINE void encoder_adjoint(const StagePlan<T>& s, const T* e_two_back, const T* x,
-                                const T* incoming, const T* slope, T* carry, T* grad_gain,
-                                T* grad_bias) {
+SNN_INLINE void encoder_adjoint(const StagePlan<T>& s, const T* e, const T* e_two_back, const T* x,
+                                const T* incoming, const T* slope, T* carry, T* grad_rows) {
   const Vec<T> threshold = broadcast<T>(s.threshold), one = broadcast<T>(T(1));
-  for (int64_t j = 0; j < s.own; j += kLanes<T>) {
-    const Vec<T> beta = load<T>(s.beta + j), d = load<T>(carry + j);
-    const Vec<T> current = (T(1) - beta) * d;
-    store<T>(grad_gain + j,
-             load<T>(grad_gain + j) + current * (load<T>(x + j) + load<T>(s.bias + j)));
-    store<T>(grad_bias + j, load<T>(grad_bias + j) + current * load<T>(s.gain + j));
-    const Vec<T> e = beta * d + load<T>(slope + j) * load<T>(incoming + j);
+  const int64_t own = s.own;
+  for (int64_t j = 0; j < own; j += kLanes<T>) {
+    const Vec<T> beta = load<T>(s.rows + j), gain = load<T>(s.rows + own + j);
+    const Vec<T> shifted = load<T>(x + j) + load<T>(s.rows + 2 * own + j);
+    const Vec<T> d = load<T>(carry + j), current = (T(1) - beta) * d;
+    const auto add = [&](int64_t row, Vec<T> g) {
+      store<T>(grad_rows + row * own + j, load<T>(grad_rows + row * own + j) + g);
+    };
+    add(0, d * (load<T>(e + j) - gain * shifted));
+    add(1, current * shifted);
+    add(2, current * gain);
+    const Vec<T> g = beta * d + load<T>(slope + j) * load<T>(incoming + j);
     Vec<T> keep = one;
     if (e_two_back) keep = load<T>(e_two_back + j) > threshold ? Vec<T>{} : one;
-    store<T>(carry + j, e * keep);
+    store<T>(carry + j, g * keep);
   }
 }
 

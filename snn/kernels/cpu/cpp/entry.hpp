@@ -57,23 +57,28 @@ void sum_gradients(const Plan<T>& plan, const std::vector<Worker<T>*>& workers, 
         sum_rows<T>(workers, down, plane, first, end, stage.down, p.grad_weights[s + 1]);
     });
     if (thread != 0) continue;
-    void* constants[] = {stage.io->grad_alpha, stage.io->grad_beta, stage.io->grad_gain,
-                         stage.io->grad_bias};
-    for (int64_t k = 0; k < 4; ++k)
+    for (int64_t r = 0; stage.io->grad_rows && r < stage.nb_rows; ++r)
       sum_rows<T>(
-          workers, [&](Worker<T>& w) { return w.grads[s].constants.data() + k * stage.own; },
-          kLanes<T>, 0, 1, stage.units, constants[k]);
+          workers, [&](Worker<T>& w) { return w.grads[s].rows.data() + r * stage.own; }, kLanes<T>,
+          0, 1, stage.units, static_cast<T*>(stage.io->grad_rows) + r * stage.units);
   }
 }
 
 // Numbers that stand for something, before anything is looked up by them.
-inline void require_known(const Problem& p) {
+template <typename T>
+void require_known(const Problem& p) {
   for (int64_t s = 0; s < p.nb_stages; ++s) {
     const Stage& stage = p.stages[s];
     const bool encoder = stage.kind == kEncoder;
     require(stage.surrogate >= 0 && stage.surrogate < kSurrogates, kUnknownCode);
-    require(encoder ? s == 0 && p.input.kind == kDense : stage.kind == kLif, kUnknownCode);
+    require(encoder ? s == 0 && p.input.kind == kDense : stage.kind == kNeurons, kUnknownCode);
+    require(stage.keep == 1 || stage.keep == 2, kUnknownCode);
     require(stage.lag == 1 || stage.lag == 2, kUnknownCode);
+    if (!encoder) {
+      const Neuron<T>* neuron = static_cast<const Neuron<T>*>(stage.neuron);
+      require(neuron && neuron->version == kNeuronVersion, kUnknownCode);
+      require(stage.lag == 2 || !stage.recurrent || neuron->latency > 0, kUnknownCode);
+    }
     require(!stage.mask || stage.mask_steps == 1 || stage.mask_steps == p.steps, kUnknownCode);
   }
 }
@@ -94,7 +99,7 @@ void run_block(const Plan<T>& plan, Block<T> block, int64_t mode, Worker<T>& wor
 
 template <typename T>
 void run_blocks(const Problem& p, int64_t mode, Outcome& outcome) {
-  require_known(p);
+  require_known<T>(p);
   static thread_local PlanMemory<T> memory;
   const bool backward = mode & kBackward;
   const Plan<T> plan = make_plan<T>(p, backward, memory);
@@ -154,12 +159,6 @@ int run(const Problem& p, int64_t mode) {
 }
 
 }  // namespace snn
-
-#if defined(_WIN32)
-#define SNN_EXPORT extern "C" __declspec(dllexport)
-#else
-#define SNN_EXPORT extern "C" __attribute__((visibility("default")))
-#endif
 
 SNN_EXPORT int snn_run_f32(const snn::Problem* p, int64_t mode) {
   return snn::run<float>(*p, mode);

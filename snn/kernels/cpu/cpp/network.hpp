@@ -15,12 +15,10 @@ struct Worker {
   EventScratch<T> events;                // of the block
   Buffer<T> grad_input;                  // [I, own of stage 0] in planes
   Buffer<T> grad_logits;                 // [count, classes], fused only
-  std::vector<Buffer<T>> current;        // traces of I, fused only
 
   void resize(size_t stages) {
     if (grads.size() >= stages) return;
-    current = std::vector<Buffer<T>>(stages);
-    forward.potential = std::vector<Buffer<T>>(stages);
+    forward.traces = std::vector<Buffer<T>>(stages);
     forward.spikes = std::vector<Buffer<uint64_t>>(stages);
     backward.rows = std::vector<Buffer<T>>(stages);
     grads = std::vector<StageGradients<T>>(stages);  // last: it says that the others are there
@@ -30,16 +28,17 @@ struct Worker {
     for (size_t s = 0; s < plan.stages.size(); ++s) {
       const StagePlan<T>& stage = plan.stages[s];
       grads[s].out.zeros(std::max<int64_t>(planes_of<T>(stage.units, stage.width), 1));
-      grads[s].constants.zeros(4 * stage.own);
+      grads[s].rows.zeros(std::max<int64_t>(stage.nb_rows * stage.own, 1));
     }
     if (plan.input_weight) grad_input.zeros(planes_of<T>(plan.problem->input.units, plan.stages[0].own));
   }
 };
 
-// The caller's traces, or this thread's own if the caller keeps none.
+// The caller's traces, or this thread's own if the caller keeps none but they are needed.
 template <typename T>
 struct TracePointers {
-  T *potential, *current;
+  T* kept;
+  int64_t value;  // from one kept value to the next
   uint64_t* spikes;
 };
 
@@ -48,13 +47,14 @@ TracePointers<T> traces_of(const Plan<T>& plan, int64_t s, Block<T> block, bool 
                            Worker<T>& worker) {
   const StagePlan<T>& stage = plan.stages[s];
   const int64_t before = block.first * plan.steps, size = block.count * plan.steps;
-  const auto pick = [&](void* given, Buffer<T>& own) {
-    return given ? static_cast<T*>(given) + before * stage.own : own.need(size * stage.own);
-  };
   TracePointers<T> p{};
-  p.potential = pick(stage.io->potential, worker.forward.potential[s]);
-  if (stage.io->current || (fused && stage.extra))
-    p.current = pick(stage.io->current, worker.current[s]);
+  if (stage.io->kept) {
+    p.value = plan.batch * plan.steps * stage.own;
+    p.kept = static_cast<T*>(stage.io->kept) + before * stage.own;
+  } else if (fused || stage.io->kind == kEncoder) {
+    p.value = size * stage.own;
+    p.kept = worker.forward.traces[s].need(stage.nb_kept * p.value);
+  }
   p.spikes = stage.io->spikes ? stage.io->spikes + before * stage.words
                               : worker.forward.spikes[s].need(size * stage.words);
   return p;
@@ -80,14 +80,14 @@ void forward_block(const Plan<T>& plan, Block<T> block, const BlockEvents<T>& ev
     for (int64_t s = 0; s < p.nb_stages; ++s) {
       const StagePlan<T>& stage = plan.stages[s];
       const TracePointers<T> t = traces_of(plan, s, block, fused, worker);
-      const SampleTrace<T> trace{t.potential + i * stage.own,
-                                 t.current ? t.current + i * stage.own : nullptr,
+      const SampleTrace<T> trace{t.kept ? t.kept + i * stage.own : nullptr, t.value,
                                  block.count * stage.own, t.spikes + i * plan.steps * stage.words};
       T* down = scratch.drive[s % 2].need(std::max<int64_t>(plan.steps * stage.down_own, 1));
       if (stage.io->kind == kEncoder)
         encoder_forward<T>(plan, stage, b, trace, down, scratch);
       else
-        lif_forward<T>(plan, stage, b, trace, drive, events.sample(i), down, scratch);
+        neurons_forward<T>(plan, stage, b, trace, t.kept ? stage.io->keep : 0, drive,
+                           events.sample(i), down, scratch);
       drive = down;
     }
     if (!p.readout) continue;
@@ -138,12 +138,18 @@ int64_t readout_backward(const Plan<T>& plan, Block<T> block, Planes<T> rows, Wo
   return latest - 2;  // a spike at t reaches the trace at t + 2
 }
 
-// dI(t+1) of a stage is the adjoint of its drive at t: hand it to the stage before.
+// How many steps, from the first on, have an adjoint of the drive where spikes have one up to `last`.
+template <typename T>
+int64_t driven_steps(const Plan<T>& plan, const StagePlan<T>& s, int64_t last) {
+  return std::min(std::max<int64_t>(last + 1 - s.ahead, 0), plan.steps);
+}
+
+// dh(t) of a stage is what the stage before it gets as d'(t).
 template <typename T>
 void pass_down(const Plan<T>& plan, int64_t s, int64_t last, Planes<T> from, Planes<T> to) {
   const StagePlan<T>&stage = plan.stages[s], &before = plan.stages[s - 1];
   const int64_t step = from.samples * kLanes<T>;
-  const int64_t given = std::min(std::max<int64_t>(last, 0), plan.steps);
+  const int64_t given = driven_steps(plan, stage, last);
   for (int64_t j = 0; j < stage.own; j += kLanes<T>) {
     T* target = to.from(before.own + j).row(before.lag, 0);
     std::memcpy(target, from.from(j).row(1, 0), sizeof(T) * given * step);
@@ -151,12 +157,12 @@ void pass_down(const Plan<T>& plan, int64_t s, int64_t last, Planes<T> from, Pla
   }
 }
 
-// dW of the first layer; dI(tau) is zero from tau = last on.
+// dW of the first layer.
 template <typename T>
 void accumulate_input(const Plan<T>& plan, Block<T> block, const BlockEvents<T>& events,
                       int64_t last, Planes<T> rows, Worker<T>& worker) {
-  rows.data = rows.row(1, 0);  // an event at t meets dI(t+1)
-  for_windows<T>(std::max<int64_t>(last - 1, 0), block.count, [&](Window window) {
+  rows.data = rows.row(1, 0);  // an event at t meets dh(t)
+  for_windows<T>(driven_steps(plan, plan.stages[0], last), block.count, [&](Window window) {
     ByUnit<T> groups(plan.problem->input.units, block.count, window,
                      worker.backward.groups);
     groups.sort(events);
@@ -164,16 +170,17 @@ void accumulate_input(const Plan<T>& plan, Block<T> block, const BlockEvents<T>&
   });
 }
 
-// dI(t+1) of one block in the caller's [batch, steps, H].
+// dh(t) of one block in the caller's [batch, steps, H].
 template <typename T>
 void write_grad_drive(const Plan<T>& plan, const StagePlan<T>& s, Block<T> block, int64_t last,
                       Planes<T> rows) {
   constexpr int64_t L = kLanes<T>;
+  const int64_t given = driven_steps(plan, s, last);
   T* out = static_cast<T*>(s.io->grad_drive) + block.first * plan.steps * s.units;
   for (int64_t i = 0; i < block.count; ++i)
     for (int64_t t = 0; t < plan.steps; ++t, out += s.units)
       for (int64_t j = 0; j < s.units; j += L)
-        if (const size_t bytes = sizeof(T) * std::min(L, s.units - j); t + 1 <= last)
+        if (const size_t bytes = sizeof(T) * std::min(L, s.units - j); t < given)
           std::memcpy(out + j, rows.from(j).row(t + 1, i), bytes);
         else
           std::memset(out + j, 0, bytes);
@@ -198,12 +205,12 @@ void backward_block(const Plan<T>& plan, Block<T> block, const BlockEvents<T>& e
       last = plan.steps - 1;
     const TracePointers<T> t = traces_of(plan, s, block, fused, worker);
     if (last >= 0)
-      stage_backward<T>(plan, s, block, {t.potential, t.current, t.spikes}, last, rows,
+      stage_backward<T>(plan, s, block, {t.kept, t.value, t.spikes}, last, rows,
                         worker.grads[s], worker.backward);
     if (stage.io->grad_drive) write_grad_drive(plan, stage, block, last, rows);
     if (s > 0) {
       pass_down(plan, s, last, rows, rows_of(s - 1));
-      last -= 2;
+      last -= stage.ahead;
     }
   }
   if (plan.input_weight && p.grad_weights[0])

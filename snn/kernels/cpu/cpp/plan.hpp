@@ -7,6 +7,7 @@
 #include "abi.hpp"
 #include "gemm_amx.hpp"
 #include "input.hpp"
+#include "neuron.hpp"
 #include "planes.hpp"
 
 namespace snn {
@@ -33,18 +34,20 @@ struct StagePlan {
   int64_t row = 0;                      // of an adjoint row [dI | d'], = own + down_own
   int64_t lag = 1;                      // 1 if there is no recurrence
   int64_t words = 0;                    // of a bit set of spikes
-  T threshold = 0, scale = 0, initial = 0;
-  const T *alpha = nullptr, *beta = nullptr, *gain = nullptr, *bias = nullptr;  // [own]
+  T threshold = 0, scale = 0;
+  const Neuron<T>* neuron = nullptr;    // null: an encoder
+  int64_t nb_rows = 0, nb_states = 0, nb_kept = 0;
+  int64_t latency = 2, ahead = 0;       // see Neuron
+  const T* rows = nullptr;              // [R, own]
   const T* out = nullptr;               // [V | W'], [H, stride]
   Segment segments[2] = {};             // of an adjoint row, that the product takes
-  bool extra = false;                   // backward needs the current: attached or learned
 };
 
 // Memory of a plan and of its results; one per calling thread, kept between calls.
 template <typename T>
 struct PlanMemory {
   struct OfStage {
-    Buffer<T> out, constants;
+    Buffer<T> out, rows;
     Factor<T> transposed;
   };
   std::vector<OfStage> stages;
@@ -83,17 +86,26 @@ void plan_stage(const Problem& p, int64_t s, bool backward, StagePlan<T>& plan,
   plan.words = (io.units + 63) / 64;
   plan.threshold = static_cast<T>(io.threshold);
   plan.scale = static_cast<T>(io.scale);
-  plan.initial = static_cast<T>(io.initial);
-  plan.extra = io.attached || io.grad_alpha || io.grad_beta || io.grad_gain;
-
-  T* constants = memory.constants.zeros(4 * plan.own);
-  const void* given[] = {io.alpha, io.beta, io.gain, io.bias};
-  for (int k = 0; k < 4; ++k)
-    if (given[k]) std::memcpy(constants + k * plan.own, given[k], sizeof(T) * io.units);
-  plan.alpha = constants;
-  plan.beta = constants + plan.own;
-  plan.gain = constants + 2 * plan.own;
-  plan.bias = constants + 3 * plan.own;
+  if (io.kind == kEncoder) {
+    plan.nb_rows = 3;
+    plan.nb_kept = 1;
+  } else {
+    const Neuron<T>& neuron = *static_cast<const Neuron<T>*>(io.neuron);
+    plan.neuron = &neuron;
+    plan.nb_rows = neuron.rows;
+    plan.nb_states = neuron.states;
+    plan.nb_kept = neuron.kept[io.keep];
+    plan.latency = neuron.latency;
+    plan.ahead = neuron.ahead;
+  }
+  // Neurons of the padding are like the first, so that nothing unusual happens to them.
+  T* rows = memory.rows.need(std::max<int64_t>(plan.nb_rows * plan.own, 1));
+  for (int64_t r = 0; r < plan.nb_rows; ++r) {
+    const T* given = static_cast<const T*>(io.rows) + r * io.units;
+    std::memcpy(rows + r * plan.own, given, sizeof(T) * io.units);
+    for (int64_t j = io.units; j < plan.own; ++j) rows[r * plan.own + j] = given[0];
+  }
+  plan.rows = rows;
 
   const T* v = static_cast<const T*>(io.recurrent);
   const T* w = static_cast<const T*>(p.weights[s + 1]);
@@ -124,7 +136,7 @@ Plan<T> make_plan(const Problem& p, bool backward, PlanMemory<T>& memory) {
     memory.stages = std::vector<typename PlanMemory<T>::OfStage>(plan.stages.size());
   for (int64_t s = 0; s < p.nb_stages; ++s)
     plan_stage<T>(p, s, backward, plan.stages[s], memory.stages[s]);
-  if (p.stages[0].kind == kLif) {
+  if (p.stages[0].kind == kNeurons) {
     const bool many = p.input.kind == kDense || p.input.events_per_step >= kManyEvents;
     plan.by_plane = many && p.input.units <= kMostVectors;
     plan.input_plane = plane_size<T>(p.input.units);

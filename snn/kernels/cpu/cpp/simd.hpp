@@ -27,6 +27,12 @@
 #define SNN_MANY_REGISTERS 0
 #endif
 
+#if defined(_WIN32)
+#define SNN_EXPORT extern "C" __declspec(dllexport)
+#else
+#define SNN_EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
 #define SNN_INLINE static inline __attribute__((always_inline))
 
 namespace snn {

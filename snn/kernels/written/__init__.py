@@ -1,0 +1,1 @@
+"""Kernels' source code, written out from the declarations of neurons. Needs no PyTorch."""
