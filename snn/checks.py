@@ -38,7 +38,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, InstanceOf, PydanticUserError, TypeAdapter, ValidationError
 
 from snn.errors import ConfigError
 
@@ -109,7 +109,7 @@ def _wrapped(function: Callable[..., Any], prefix: str) -> Callable[..., Any]:
     def adapters() -> dict[str, TypeAdapter]:
         hints = typing.get_type_hints(function, include_extras=True)
         return {
-            name: TypeAdapter(_instances(hints[name]), config=_STRICT)
+            name: _adapter(_instances(hints[name]))
             for name, parameter in signature.parameters.items()
             if name in hints and parameter.kind not in _OPEN
         }
@@ -129,6 +129,13 @@ def _wrapped(function: Callable[..., Any], prefix: str) -> Callable[..., Any]:
     return call
 
 
+def _adapter(hint: Any) -> TypeAdapter:
+    try:
+        return TypeAdapter(hint, config=_STRICT)
+    except PydanticUserError:  # an instance of a dataclass, which takes no settings
+        return TypeAdapter(hint)
+
+
 def _instances(hint: Any) -> Any:
     """The annotation, with classes that are no plain values replaced by instances of them."""
     origin = get_origin(hint)
@@ -138,7 +145,7 @@ def _instances(hint: Any) -> Any:
         return functools.reduce(operator.or_, map(_instances, get_args(hint)))
     if origin in _CONTAINERS:
         return types.GenericAlias(origin, tuple(_instances(of) for of in get_args(hint)))
-    if inspect.isclass(hint) and origin is None and hint not in _PLAIN:
+    if hint is not Any and inspect.isclass(hint) and origin is None and hint not in _PLAIN:
         return InstanceOf[hint]
     return hint
 

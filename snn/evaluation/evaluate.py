@@ -165,5 +165,5 @@ def _draw(
     drawn = plots.readout(trace, names, labels.tolist(), rule, time_step=time_step)
     yield "readout", (text, drawn)
     text = "The four neurons of the first hidden layer that spike most in the first of them."
-    threshold = network.hidden[0].dynamics.threshold
+    threshold = network.hidden[0].threshold
     yield "potentials", (text, plots.potentials(trace, threshold=threshold, time_step=time_step))

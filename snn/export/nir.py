@@ -30,6 +30,7 @@ from snn.errors import ExportError
 from snn.network import SpikingNetwork
 from snn.network.hooks import bypassed
 from snn.network.layers import Decay, LeakyReadout, RecurrentLIF
+from snn.network.neuron_layer import NeuronLayer
 
 if TYPE_CHECKING:
     import nir
@@ -152,6 +153,9 @@ def save_nir(graph: nir.NIRGraph, path: str | Path) -> None:
 def _check_kind(network: nn.Module) -> None:
     stages = [(network, SpikingNetwork)]
     if isinstance(network, SpikingNetwork):
+        for layer in network.hidden:
+            if isinstance(layer, NeuronLayer):
+                raise ExportError(f"NIR has no node for {type(layer.neuron).__name__} neurons")
         stages += [(layer, RecurrentLIF) for layer in network.hidden]
         stages.append((network.readout, LeakyReadout))
     for stage in stages:

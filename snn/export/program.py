@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from snn.errors import ExportError
 from snn.network import NetworkState, SpikingNetwork
-from snn.neurons import EncoderState, LIFState, ReadoutState
-
-PER_LAYER = len(LIFState._fields)
+from snn.network.neuron_layer import NeuronLayer
+from snn.neurons import EncoderState, LayerState, LIFState, ReadoutState
 
 
 class Step(nn.Module):
@@ -47,7 +46,8 @@ def rest(network: SpikingNetwork, batch: int = 1) -> tuple[Tensor, ...]:
     """The state that a sequence starts from.
 
     In this order: the encoder's potential and previous spikes, where there is one; current,
-    potential and previous spikes of each hidden layer; current and potential of the readout.
+    potential and previous spikes of each hidden layer (of declared neurons their state variables
+    and previous spikes); current and potential of the readout.
     """
     weight = network.readout.weight.detach()
     state = []
@@ -55,9 +55,7 @@ def rest(network: SpikingNetwork, batch: int = 1) -> tuple[Tensor, ...]:
         state += [weight.new_zeros(batch, network.encoder.nb_units) for _ in EncoderState._fields]
     for layer in network.hidden:
         # as tensors of their own, so that a program does not take them for one and the same
-        state += [
-            part.clone() for part in LIFState.rest(batch, layer.nb_units, layer.dynamics, weight)
-        ]
+        state += [part.clone() for part in _parts(layer.at_rest(batch))]
     state += [weight.new_zeros(batch, weight.shape[1]) for _ in ReadoutState._fields]
     return tuple(state)
 
@@ -126,7 +124,11 @@ def _inputs(network: SpikingNetwork) -> int:
 
 def _flattened(state: NetworkState) -> tuple[Tensor, ...]:
     encoder = () if state.encoder is None else tuple(state.encoder)
-    return (*encoder, *(part for layer in state.hidden for part in layer), *state.readout)
+    return (*encoder, *(part for layer in state.hidden for part in _parts(layer)), *state.readout)
+
+
+def _parts(state: LIFState | LayerState) -> tuple[Tensor, ...]:
+    return tuple(state) if isinstance(state, LIFState) else (*state.states.values(), state.sent)
 
 
 def _unflattened(state: tuple[Tensor, ...], network: SpikingNetwork) -> NetworkState:
@@ -134,5 +136,12 @@ def _unflattened(state: tuple[Tensor, ...], network: SpikingNetwork) -> NetworkS
     if network.encoder is not None:
         encoder, state = EncoderState(*state[:2]), state[2:]
     layers = len(network.hidden)
-    hidden = [LIFState(*state[PER_LAYER * i : PER_LAYER * (i + 1)]) for i in range(layers)]
+    hidden: list[LIFState | LayerState] = []
+    parts = iter(state[:-2])
+    for layer in network.hidden:
+        if isinstance(layer, NeuronLayer):
+            states = {name: next(parts) for name in layer.neuron.states}
+            hidden.append(LayerState(states, next(parts)))
+        else:
+            hidden.append(LIFState(*(next(parts) for _ in LIFState._fields)))
     return NetworkState(encoder, hidden, ReadoutState(*state[-2:]), [None] * layers)

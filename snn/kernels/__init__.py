@@ -17,6 +17,7 @@ from snn.kernels.api import (
     lif_layer,
     network,
     neuron_layer,
+    neuron_obstacle,
     obstacle,
     training_step,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "lif_layer",
     "network",
     "neuron_layer",
+    "neuron_obstacle",
     "obstacle",
     "training_step",
 ]

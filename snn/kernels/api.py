@@ -21,7 +21,7 @@ from torch import Tensor
 
 from snn.errors import ConfigError
 from snn.kernels import gpu
-from snn.kernels.cpu import availability, library
+from snn.kernels.cpu import availability, library, programs
 from snn.kernels.cpu import network as cpu_network
 from snn.kernels.parameters import (
     Constant,
@@ -34,7 +34,8 @@ from snn.kernels.parameters import (
     check_labels,
     prepare,
 )
-from snn.neurons import LIFDynamics
+from snn.neurons import LIFDynamics, Neuron
+from snn.neurons.lif import Recurrence
 
 __all__ = [
     "EncoderParameters",
@@ -49,6 +50,7 @@ __all__ = [
     "lif_layer",
     "network",
     "neuron_layer",
+    "neuron_obstacle",
     "obstacle",
     "training_step",
 ]
@@ -77,6 +79,23 @@ def obstacle(
     if _named(backend, device) == "gpu":
         return gpu.obstacle(x, dtype, device)
     return availability.obstacle(x, dtype, device)
+
+
+def neuron_obstacle(
+    backend: KernelBackend,
+    neuron: Neuron,
+    units: int,
+    *,
+    bias: bool = False,
+    recurrence: Recurrence = "previous",
+) -> str | None:
+    """Why these kernels cannot run a layer of declared neurons here; None if they can.
+
+    A neuron that is not among the installed ones is compiled for the CPU by this.
+    """
+    if backend == "gpu":
+        return gpu.neuron_obstacle(neuron, units, recurrence)
+    return programs.obstacle(neuron, bias)
 
 
 def description(backend: KernelBackend, sizes: Sequence[int]) -> str:

@@ -32,7 +32,8 @@ import torch
 from torch import Tensor
 
 from snn.events import EventBatch, EventStore
-from snn.network.layers import RecurrentLIF
+from snn.network.hidden import HiddenLayer
+from snn.network.neuron_layer import NeuronLayer
 from snn.network.spiking import SpikingNetwork, Trace
 
 
@@ -115,15 +116,19 @@ def _arriving(network: SpikingNetwork, trace: Trace) -> Iterator[tuple[str, Tens
     for i, x in enumerate((trace.input, *trace.spikes)):
         yield f"input {i}", x
     for i, (layer, spikes) in enumerate(zip(network.hidden, trace.spikes, strict=True)):
-        if layer.dynamics.recurrence == "previous":
+        if layer.recurrence == "previous":
             spikes = torch.cat([torch.zeros_like(spikes[:, :1]), spikes[:, :-1]], 1)
         yield f"recurrent {i}", spikes
 
 
-def _updates(layer: RecurrentLIF, trace: Trace, i: int) -> int:
+def _updates(layer: HiddenLayer, trace: Trace, i: int) -> int:
     """How often the potential between two steps, after the reset, changed."""
     potential, spikes = trace.potentials[i], trace.spikes[i]
-    if layer.dynamics.timing == "prompt":
+    if isinstance(layer, NeuronLayer):  # its first state is the membrane potential
+        name = next(iter(layer.neuron.states))
+        end = trace.state.hidden[i].states[name]
+        after = torch.cat([trace.states[i][name][:, 1:], end[:, None]], 1)
+    elif layer.dynamics.timing == "prompt":
         reset = layer.dynamics.reset == "zero"
         threshold = layer.dynamics.threshold
         after = potential * (1 - spikes) if reset else potential - threshold * spikes

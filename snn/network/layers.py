@@ -5,15 +5,17 @@ The mathematics is in :mod:`snn.neurons`; here live parameters and their initial
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Literal
+from collections.abc import Hashable
+from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from snn.checks import Count, Finite, NonNegative, Positive, checked
 from snn.errors import ConfigError
+from snn.kernels import LIFParameters
+from snn.network.hidden import DropoutMask, HiddenLayer, LayerRun
+from snn.network.initial import Dropout, Fan, normal_weight
 from snn.neurons import (
     EncoderState,
     LIFDynamics,
@@ -24,23 +26,10 @@ from snn.neurons import (
     leaky_readout,
     lif,
 )
+from snn.neurons.lif import Recurrence
 from snn.neurons.surrogate import AnySurrogate
 
 Learn = Literal["fixed", "layer", "neuron"]
-Fan = Literal["in", "out"]
-DropoutMask = Literal["sample", "step"]
-Dropout = Annotated[float, Field(ge=0, lt=1)]
-
-
-@checked
-def normal_weight(rows: Count, columns: Count, scale: NonNegative, fan: Fan = "in") -> nn.Parameter:
-    """Weights ``[rows, columns]`` drawn from a normal with standard deviation scale / sqrt(fan).
-
-    ``fan="in"`` divides by the number of inputs (SpyTorch), ``"out"`` by that of outputs
-    (thesis fig. 9).
-    """
-    std = scale / math.sqrt(rows if fan == "in" else columns)
-    return nn.Parameter(torch.empty(rows, columns).normal_(0.0, std))
 
 
 # float32 rounds sigmoid(17) to 1. At 15 a time constant is three million steps: long enough.
@@ -94,7 +83,7 @@ class Decay(nn.Module):
 
 
 @checked
-class RecurrentLIF(nn.Module):
+class RecurrentLIF(HiddenLayer):
     """Recurrent current-based LIF layer (:func:`snn.neurons.lif`).
 
     Args:
@@ -141,16 +130,17 @@ class RecurrentLIF(nn.Module):
         self.alpha = Decay(alpha, nb_units, learn_alpha)
         self.beta = Decay(beta, nb_units, learn_beta)
 
-    def draw_mask(self, batch: int, steps: int) -> Tensor | None:
-        """A dropout mask ``[batch, step or 1, unit]`` while training, else None.
+    @property
+    def threshold(self) -> float:
+        return self.dynamics.threshold
 
-        Kept spikes are scaled up by ``1 / (1 - dropout)``, so that evaluation needs no factor.
-        """
-        if not self.training or self.dropout == 0.0:
-            return None
-        steps = 1 if self.dropout_mask == "sample" else steps
-        keep = torch.full_like(self.weight[:1, :], 1.0 - self.dropout, requires_grad=False)
-        return torch.bernoulli(keep.expand(batch, steps, -1)) / (1.0 - self.dropout)
+    @property
+    def surrogate(self) -> str:
+        return self.dynamics.surrogate
+
+    @property
+    def recurrence(self) -> Recurrence:
+        return self.dynamics.recurrence
 
     def forward(
         self,
@@ -171,6 +161,31 @@ class RecurrentLIF(nn.Module):
             mask,
             currents,
         )
+
+    def run(self, x: Tensor, state: LIFState | None, mask: Tensor | None) -> LayerRun:
+        currents: list[Tensor] = []
+        own = type(self).forward is RecurrentLIF.forward and "forward" not in self.__dict__
+        spikes, potentials, end = self(x, state, mask, *([currents] if own else []))
+        states = {"u": potentials, "i": torch.stack(currents, 1)} if currents else {}
+        return LayerRun(spikes, potentials, end, states)
+
+    def kernel_parameters(self, mask: Tensor | None) -> LIFParameters:
+        return LIFParameters(
+            self.weight, self.recurrent_weight, self.alpha(), self.beta(), self.dynamics, mask
+        )
+
+    def without_kernel(self, backend: str) -> str | None:
+        if self.dynamics.timing == "prompt":
+            return "the kernels do not know timing=prompt"
+        return None
+
+    def settings(self) -> Hashable:
+        decays = (self.alpha, self.beta)
+        fixed = (d.factor for d in decays if d.logit is None and isinstance(d.factor, float))
+        return self.dynamics, *fixed
+
+    def at_rest(self, batch: int) -> LIFState:
+        return LIFState.rest(batch, self.nb_units, self.dynamics, self.weight.detach())
 
 
 @checked

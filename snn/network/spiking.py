@@ -1,4 +1,4 @@
-"""A spiking network: encoder for analog input, hidden LIF layers, leaky readout."""
+"""A spiking network: encoder for analog input, hidden layers, leaky readout."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from snn.checks import checked
 from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
 from snn.kernels import surrogates
+from snn.network.hidden import HiddenLayer
 from snn.network.hooks import bypassed
 from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
-from snn.neurons import EncoderState, LIFState, LogitRule, ReadoutState, logits
+from snn.network.neuron_layer import NeuronLayer
+from snn.neurons import EncoderState, LayerState, LIFState, LogitRule, ReadoutState, logits
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class NetworkState(NamedTuple):
     """State of all parts between two chunks of a sequence."""
 
     encoder: EncoderState | None
-    hidden: list[LIFState]
+    hidden: list[LIFState | LayerState]
     readout: ReadoutState
     masks: list[Tensor | None]
     """Dropout masks that are held over the whole sequence."""
@@ -50,7 +52,7 @@ class Trace(NamedTuple):
     """Spikes that the first hidden layer received (the encoder's, if there is one)."""
     spikes: list[Tensor]
     potentials: list[Tensor]
-    """Membrane potentials of each hidden layer, before the reset of that step."""
+    """What each hidden layer compared with its threshold: potentials before the reset of a step."""
     output: Tensor
     """Readout potentials, ``[batch, step + 1, class]``, the initial state first."""
     state: NetworkState
@@ -61,11 +63,14 @@ class Trace(NamedTuple):
     """Currents of the readout, ``[batch, step + 1, class]``, the initial state first; likewise."""
     encoder_potentials: Tensor | None
     """Membrane potentials of the encoder, before the reset; None without one."""
+    states: list[dict[str, Tensor]]
+    """State variables of each hidden layer before each step, ``[batch, step, unit]`` by name; none
+    of a layer whose forward is not this package's."""
 
 
 @checked
 class SpikingNetwork(nn.Module):
-    """Hidden LIF layers one after another between an optional encoder and a readout.
+    """Hidden layers one after another between an optional encoder and a readout.
 
     Args:
         hidden: one or several layers; each one's ``nb_units`` is the next one's ``nb_inputs``.
@@ -83,7 +88,7 @@ class SpikingNetwork(nn.Module):
 
     def __init__(
         self,
-        hidden: Annotated[Sequence[RecurrentLIF], Field(min_length=1)] | nn.ModuleList,
+        hidden: Annotated[Sequence[HiddenLayer], Field(min_length=1)] | nn.ModuleList,
         readout: LeakyReadout,
         encoder: CurrentEncoder | None = None,
         logit_rule: LogitRule = "max",
@@ -134,7 +139,7 @@ class SpikingNetwork(nn.Module):
             named = "gpu" if weight.is_cuda else "cpu"
             named = named if self.backend == "auto" else self.backend
             obstacle = kernels.obstacle(x, weight.dtype, weight.device, named)
-            obstacle = obstacle or self._bypassed() or self._without_kernel()
+            obstacle = obstacle or self._bypassed() or self._without_kernel(named)
             if not obstacle:
                 reason = kernels.description(named, [layer.nb_units for layer in self.hidden])
             if obstacle and self.backend != "auto":
@@ -149,35 +154,26 @@ class SpikingNetwork(nn.Module):
         """What the kernels would leave out, since they do not call the layers; None if nothing."""
         if type(self).trace is not SpikingNetwork.trace:
             return f"{type(self).__name__} has a trace of its own"
-        stages = [(layer, RecurrentLIF) for layer in self.hidden]
+        stages = [(layer, _class_of(layer)) for layer in self.hidden]
         stages.append((self.readout, LeakyReadout))
         if self.encoder is not None:
             stages.append((self.encoder, CurrentEncoder))
         return next(filter(None, (bypassed(*stage) for stage in stages)), None)
 
-    def _without_kernel(self) -> str | None:
+    def _without_kernel(self, backend: str) -> str | None:
         """What only the reference has, a surrogate or a timing; None if the kernels have all."""
-        if "prompt" in (self.readout.timing, *(layer.dynamics.timing for layer in self.hidden)):
+        if self.readout.timing == "prompt":
             return "the kernels do not know timing=prompt"
-        names = [layer.dynamics.surrogate for layer in self.hidden]
-        return surrogates.obstacle(
-            names if self.encoder is None else [*names, self.encoder.surrogate]
-        )
+        names = [layer.surrogate for layer in self.hidden]
+        if self.encoder is not None:
+            names.append(self.encoder.surrogate)
+        of_layers = (layer.without_kernel(backend) for layer in self.hidden)
+        return next(filter(None, of_layers), None) or surrogates.obstacle(names)
 
     def kernel_arguments(self, x: Tensor | EventBatch | EventStore) -> dict[str, Any]:
         """The parameters as the kernels take them; draws the dropout masks."""
         batch, steps = x.shape[:2] if isinstance(x, Tensor) else (len(x), x.nb_steps)
-        layers = [
-            kernels.LIFParameters(
-                layer.weight,
-                layer.recurrent_weight,
-                layer.alpha(),
-                layer.beta(),
-                layer.dynamics,
-                layer.draw_mask(batch, steps),
-            )
-            for layer in self.hidden
-        ]
+        layers = [layer.kernel_parameters(layer.draw_mask(batch, steps)) for layer in self.hidden]
         readout, e = self.readout, self.encoder
         return {
             "layers": layers,
@@ -215,34 +211,39 @@ class SpikingNetwork(nn.Module):
             else layer.draw_mask(*x.shape[:2])
             for i, layer in enumerate(self.hidden)
         ]
-        sent, spikes, potentials, currents, hidden_states = x, [], [], [], []
+        sent, runs = x, []
         for i, layer in enumerate(self.hidden):
-            kept, recorder = _recorder(layer, RecurrentLIF)
-            s, u, layer_state = layer(
-                sent, state.hidden[i] if state else None, masks[i], **recorder
-            )
-            spikes.append(s)
-            potentials.append(u)
-            currents.append(torch.stack(kept, 1) if kept else None)
-            hidden_states.append(layer_state)
-            sent = s if masks[i] is None else s * masks[i]
+            ran = layer.run(sent, state.hidden[i] if state else None, masks[i])
+            runs.append(ran)
+            sent = ran.spikes if masks[i] is None else ran.spikes * masks[i]
         kept, recorder = _recorder(self.readout, LeakyReadout)
         output, readout_state = self.readout(sent, state.readout if state else None, **recorder)
         held = [
             mask if layer.dropout_mask == "sample" else None
             for layer, mask in zip(self.hidden, masks, strict=True)
         ]
-        end = NetworkState(encoder_state, hidden_states, readout_state, held)
+        end = NetworkState(encoder_state, [ran.state for ran in runs], readout_state, held)
         return Trace(
             x,
-            spikes,
-            potentials,
+            [ran.spikes for ran in runs],
+            [ran.potentials for ran in runs],
             output,
             end,
-            currents,
+            [ran.states.get("i") for ran in runs],
             torch.stack(kept, 1) if kept else None,
             encoder_potentials,
+            [ran.states for ran in runs],
         )
+
+    def keep_in_range(self) -> None:
+        """Brings parameters back into their ranges, after a step of the optimizer."""
+        for layer in self.hidden:
+            layer.keep_in_range()
+
+
+def _class_of(layer: nn.Module) -> type[nn.Module]:
+    """The class of this package whose computation a layer should have."""
+    return NeuronLayer if isinstance(layer, NeuronLayer) else RecurrentLIF
 
 
 def _recorder(layer: nn.Module, kind: type[nn.Module]) -> tuple[list[Tensor], dict[str, Any]]:

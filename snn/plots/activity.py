@@ -76,7 +76,7 @@ def potentials(
         layer: which hidden layer, counted from 0.
         sample: which sample of the trace.
         neurons: which neurons; None: the four that spike most in this sample.
-        threshold: of the layer, ``network.hidden[layer].dynamics.threshold``.
+        threshold: of the layer, ``network.hidden[layer].threshold``.
         time_step: milliseconds per step.
     """
     spikes = _array(trace.spikes[layer][sample])

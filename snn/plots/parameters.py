@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from snn.network import SpikingNetwork
+from snn.network.hidden import HiddenLayer
+from snn.network.neuron_layer import NeuronLayer
 from snn.plots.style import colour, new_figure, styled
 
 MOST_COLUMNS = 3
@@ -40,20 +42,18 @@ def weights(network: nn.Module) -> Figure:
 
 @styled()
 def time_constants(network: SpikingNetwork, time_step: float = 1.0) -> Figure:
-    """Time constants of a network's hidden layers: of membranes and of synapses.
+    """Time constants of a network's hidden layers, e.g. of membranes and of synapses.
 
     A layer with one for all its neurons has a line instead of a histogram.
 
     Args:
-        network: its layers have ``alpha`` and ``beta``, the decays per step.
+        network: its layers know the decays per step of their neurons.
         time_step: milliseconds per step.
     """
-    kinds = (("beta", "membrane"), ("alpha", "synapse"))
-    axes, figure = _panels(len(network.hidden) * len(kinds), columns=len(kinds))
-    panels = ((i, layer, kind) for i, layer in enumerate(network.hidden) for kind in kinds)
-    for ax, (i, layer, (name, title)) in zip(axes, panels, strict=True):
-        decay = torch.as_tensor(getattr(layer, name)(), dtype=torch.float64)
-        taus = -time_step / np.log(_array(decay).ravel())
+    found = [(i, *one) for i, layer in enumerate(network.hidden) for one in _decays(layer)]
+    axes, figure = _panels(max(len(found), 1), columns=2)
+    for ax, (i, title, decay) in zip(axes, found, strict=False):
+        taus = -time_step / np.log(_array(torch.as_tensor(decay, dtype=torch.float64)).ravel())
         ax.set_title(f"hidden layer {i + 1}, {title}")
         ax.set_xlabel("time constant (ms)")
         if len(taus) == 1:
@@ -65,6 +65,17 @@ def time_constants(network: SpikingNetwork, time_step: float = 1.0) -> Figure:
             ax.hist(taus, bins=30, color=colour(0))
             ax.set_ylabel("neurons")
     return figure
+
+
+def _decays(layer: HiddenLayer) -> list[tuple[str, torch.Tensor | float]]:
+    """Names and decays per step of a layer's time constants."""
+    if isinstance(layer, NeuronLayer):
+        return [
+            (p.declared.meaning or name, p())
+            for name, p in layer.parameter.items()
+            if p.declared.is_time_constant
+        ]
+    return [("membrane", layer.beta()), ("synapse", layer.alpha())]
 
 
 def _panels(count: int, columns: int = MOST_COLUMNS) -> tuple[list[Axes], Figure]:

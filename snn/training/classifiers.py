@@ -19,7 +19,9 @@ from torch import Tensor
 from snn.checks import Count, NonNegative, Positive
 from snn.errors import ConfigError
 from snn.network import Backend, SpikingNetwork
-from snn.network.layers import CurrentEncoder, DropoutMask, Fan, LeakyReadout, Learn, RecurrentLIF
+from snn.network.hidden import DropoutMask
+from snn.network.initial import Fan
+from snn.network.layers import CurrentEncoder, LeakyReadout, Learn, RecurrentLIF
 from snn.neurons import LIFDynamics, LogitRule
 from snn.neurons.lif import Recurrence, Reset, Timing
 from snn.neurons.surrogate import SurrogateName
@@ -50,7 +52,7 @@ class DataSpec:
     class_counts: tuple[int, ...]
 
 
-def _decay(key: str, factor: float | None, tau: float, time_step: float) -> float:
+def decay_of(key: str, factor: float | None, tau: float, time_step: float) -> float:
     """Decay per step, ``exp(-time_step / tau)`` unless the factor itself is given."""
     if factor is not None:
         return factor
@@ -76,7 +78,7 @@ def _of_neurons(
     return spread_decay(decay, spread, units, distribution or "log_uniform")
 
 
-def _class_weights(
+def class_weights_of(
     choice: Literal["balanced"] | list[float] | None, data: DataSpec
 ) -> list[float] | None:
     """Weights of the loss per class: given, or inverse to how often a class is trained on."""
@@ -183,8 +185,8 @@ def recurrent_lif(
         regularizer_l2: rate of its L2 term per neuron.
         backend: ``einsum``, the kernels (``cpu`` or ``gpu``), or the fastest that works (``auto``).
     """
-    syn = _decay("model.tau_syn", alpha, tau_syn, data.time_step)
-    mem = _decay("model.tau_mem", beta, tau_mem, data.time_step)
+    syn = decay_of("model.tau_syn", alpha, tau_syn, data.time_step)
+    mem = decay_of("model.tau_mem", beta, tau_mem, data.time_step)
     dynamics = LIFDynamics(
         threshold=threshold,
         scale=scale,
@@ -229,10 +231,10 @@ def recurrent_lif(
     readout = LeakyReadout(
         sizes[-1],
         data.nb_classes,
-        _decay("model.readout_tau_syn", None, readout_tau_syn, data.time_step)
+        decay_of("model.readout_tau_syn", None, readout_tau_syn, data.time_step)
         if readout_tau_syn
         else syn,
-        _decay("model.readout_tau_mem", None, readout_tau_mem, data.time_step)
+        decay_of("model.readout_tau_mem", None, readout_tau_mem, data.time_step)
         if readout_tau_mem
         else mem,
         leak_scaled_input=leak_scaled_input,
@@ -243,7 +245,7 @@ def recurrent_lif(
     return SpikingClassifier(
         network=SpikingNetwork(hidden, readout, encoder, logit_rule, backend),
         loss=ClassificationLoss(
-            loss_fn, _class_weights(class_weights, data), label_smoothing or 0.0
+            loss_fn, class_weights_of(class_weights, data), label_smoothing or 0.0
         ),
         regularizer=SpikeRegularizer(regularizer, reduction, regularizer_l2),
         nb_classes=data.nb_classes,

@@ -14,6 +14,7 @@ from snn.errors import DivergedError, RunError
 from snn.events import EventBatch
 from snn.network import NetworkOutput, SpikingNetwork
 from snn.network.layers import Decay
+from snn.network.neuron_layer import NeuronParameter
 from snn.training.losses import ClassificationLoss, SpikeRegularizer
 from snn.training.metrics import SplitMetrics
 from snn.training.step import fused_step, plain_step
@@ -155,14 +156,20 @@ class SpikingClassifier(pl.LightningModule):
         self.results = self.collect(self.tested_splits)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """All parameters, learned time constants apart: a weight decay is not for them.
+        """All parameters, those of neurons apart: a weight decay is not for them.
 
-        It would pull each towards a decay of 1/2 per step.
+        It would pull each time constant towards a decay of 1/2 per step.
         """
-        decays = [p for m in self.modules() if isinstance(m, Decay) for p in m.parameters()]
+        kinds = Decay, NeuronParameter
+        decays = [p for m in self.modules() if isinstance(m, kinds) for p in m.parameters()]
         special = {id(p) for p in decays}
         groups = [{"params": [p for p in self.parameters() if id(p) not in special]}]
         return [*groups, {"params": decays, "weight_decay": 0.0}] if decays else groups
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """As Lightning's; then parameters that have a range are brought back into it."""
+        super().optimizer_step(*args, **kwargs)
+        self.network.keep_in_range()
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.parameter_groups())

@@ -111,9 +111,8 @@ def _settings(
     decays = [readout.alpha, readout.beta]
     layers = []
     for layer in network.hidden:
-        decays += [layer.alpha, layer.beta]
         dropout = (layer.dropout, layer.dropout_mask) if layer.training else None
-        layers.append((layer.dynamics, dropout))
+        layers.append((layer.settings(), dropout))
     if encoder is not None:
         decays.append(encoder.beta)
         encoder = encoder.threshold, encoder.scale, encoder.surrogate

@@ -22,6 +22,7 @@ from snn.errors import SnnError
 from snn.kernels.cpu import flags
 from snn.kernels.cpu.library import Library, bind_neurons
 from snn.kernels.written import cpp
+from snn.kernels.written.folder import folder
 from snn.neurons.declaration.program import Program
 
 log = logging.getLogger(__name__)
@@ -32,13 +33,6 @@ _loaded: dict[Path, ctypes.CDLL] = {}
 
 class CompilerError(SnnError):
     """A neuron's functions cannot be compiled here; the message says why and what helps."""
-
-
-def folder() -> Path:
-    """Where compiled neurons are kept: below ``SNN_CACHE``, or in the user's cache."""
-    chosen = os.environ.get("SNN_CACHE")
-    base = Path(chosen) if chosen else Path.home() / ".cache" / "snn"
-    return base / "neurons"
 
 
 def library(program: Program, kernels: Library) -> ctypes.CDLL:

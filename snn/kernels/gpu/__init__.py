@@ -3,6 +3,6 @@
 Importing this package does not import Triton: :func:`obstacle` says whether it can be used.
 """
 
-from snn.kernels.gpu.availability import description, interpreted, obstacle
+from snn.kernels.gpu.availability import description, interpreted, neuron_obstacle, obstacle
 
-__all__ = ["description", "interpreted", "obstacle"]
+__all__ = ["description", "interpreted", "neuron_obstacle", "obstacle"]

@@ -49,7 +49,7 @@ class LIFGradients(NamedTuple):
     """Of alpha, beta and gain, ``[3, unit]``."""
 
 
-def _square(weight: Tensor | None, width: int, transpose: bool) -> Tensor | None:
+def square(weight: Tensor | None, width: int, transpose: bool) -> Tensor | None:
     """Recurrent weights with rows and columns of zeros up to ``width``."""
     if weight is None:
         return None
@@ -58,7 +58,7 @@ def _square(weight: Tensor | None, width: int, transpose: bool) -> Tensor | None
     return F.pad(weight, (0, missing, 0, missing)) if missing else weight.contiguous()
 
 
-def _strides(x: Tensor | None) -> tuple[int, int]:
+def strides(x: Tensor | None) -> tuple[int, int]:
     """Of time and sample; a mask that is held over time has no step."""
     if x is None:
         return 0, 0
@@ -80,7 +80,7 @@ def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
     potential = torch.empty_like(sent) if spec.keep else None
     current = torch.empty_like(sent) if spec.keep_current else None
     plan = lif_plan(batch, units, recurrent is not None, drive.dtype, drive.device)
-    matrix = _square(recurrent, width, transpose=False)
+    matrix = square(recurrent, width, transpose=False)
     if sent.numel() == 0:
         counts.zero_()
     else:
@@ -103,7 +103,7 @@ def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
             width,
             drive.stride(0),
             drive.stride(1),
-            *_strides(mask),
+            *strides(mask),
             RECURRENT=matrix is not None,
             PREVIOUS=spec.dynamics.recurrence == "previous",
             RESET_ZERO=spec.dynamics.reset == "zero",
@@ -148,7 +148,7 @@ def backward(
     plan = lif_plan(batch, units, recurrent is not None, potential.dtype, potential.device)
     programs = -(-batch // plan.block_b)
     sums = potential.new_zeros(3, programs, width) if learned else None
-    matrix = _square(recurrent, width, transpose=True)
+    matrix = square(recurrent, width, transpose=True)
     if grad_drive.numel():
         lif_backward[(programs,)](
             potential,
@@ -168,8 +168,8 @@ def backward(
             units,
             width,
             width,
-            *_strides(grad_sent),
-            *_strides(mask),
+            *strides(grad_sent),
+            *strides(mask),
             RECURRENT=matrix is not None,
             PREVIOUS=spec.dynamics.recurrence == "previous",
             RESET_ZERO=spec.dynamics.reset == "zero",

@@ -13,12 +13,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from snn.events import EventBatch
-from snn.kernels.gpu import inputs
+from snn.kernels.gpu import availability, inputs
 from snn.kernels.gpu.autograd import Encoder, Layer, Readout
+from snn.kernels.gpu.neurons import run_layer
 from snn.kernels.gpu.problem import LIFSpec, per_unit
 from snn.kernels.parameters import (
     EncoderParameters,
     LIFParameters,
+    NeuronParameters,
     Prepared,
     ReadoutParameters,
 )
@@ -32,16 +34,22 @@ def _source(x: Prepared) -> Tensor | EventBatch:
     return x.x
 
 
-def _run_layer(x: Tensor | EventBatch, p: LIFParameters, batch: int) -> tuple[Tensor, Tensor]:
+def _run_layer(
+    x: Tensor | EventBatch, p: LIFParameters | NeuronParameters, batch: int
+) -> tuple[Tensor, Tensor]:
     """Spikes after dropout, time-major, and counts. A tensor x is time-major."""
     units = p.weight.shape[1]
     drive = x @ p.weight if isinstance(x, Tensor) else inputs.currents(x, p.weight)
-    dynamics = p.dynamics
-    gain = 1.0 - p.beta if dynamics.leak_scaled_input else 1.0
-    constants = [per_unit(c, units, p.weight) for c in (p.alpha, p.beta, gain)]
     mask = p.mask
     if mask is not None:
         mask = mask.to(p.weight.dtype).expand(batch, -1, -1).transpose(0, 1)
+    if isinstance(p, NeuronParameters):
+        if reason := availability.neuron_obstacle(p.neuron, units, p.recurrence):
+            raise ValueError(f"{reason}: take the reference")
+        return run_layer(drive, p, mask)
+    dynamics = p.dynamics
+    gain = 1.0 - p.beta if dynamics.leak_scaled_input else 1.0
+    constants = [per_unit(c, units, p.weight) for c in (p.alpha, p.beta, gain)]
     learned = any(c.requires_grad for c in constants)
     keep = torch.is_grad_enabled() and any(
         t.requires_grad for t in (drive, p.recurrent_weight, *constants) if t is not None
@@ -51,7 +59,7 @@ def _run_layer(x: Tensor | EventBatch, p: LIFParameters, batch: int) -> tuple[Te
     return Layer.apply(spec, drive, p.recurrent_weight, *constants, mask)
 
 
-def layer(x: Prepared, layer: LIFParameters) -> tuple[Tensor, Tensor]:
+def layer(x: Prepared, layer: LIFParameters | NeuronParameters) -> tuple[Tensor, Tensor]:
     """Spikes after dropout and their counts before it."""
     sent, counts = _run_layer(_source(x), layer, x.batch)
     return sent.transpose(0, 1), counts
@@ -81,7 +89,7 @@ def _leaky_readout(sent: Tensor, readout: ReadoutParameters) -> Tensor:
 
 def network(
     x: Prepared,
-    layers: Sequence[LIFParameters],
+    layers: Sequence[LIFParameters | NeuronParameters],
     readout: ReadoutParameters,
     encoder: EncoderParameters | None,
 ) -> tuple[Tensor, list[Tensor]]:
@@ -97,7 +105,7 @@ def network(
 def training_step(
     x: Prepared,
     labels: Tensor,
-    layers: Sequence[LIFParameters],
+    layers: Sequence[LIFParameters | NeuronParameters],
     readout: ReadoutParameters,
     encoder: EncoderParameters | None,
     class_weights: Tensor | None,

@@ -95,7 +95,7 @@ def products(
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
 ):
-    """``buffer[t + i * STRIDE] @ matrix`` for i = 0, 1 and, if COUNT is 3, 2.
+    """``buffer[t + i * STRIDE] @ matrix`` for i from 0 to COUNT, at most 3.
 
     These steps do not depend on each other, so that each tile of the matrix is read once for all.
     Rows come from global memory, into which the caller has put them before a barrier.
@@ -109,8 +109,9 @@ def products(
     if PRODUCT == "resident":
         r = _rows(buffer, t, b, k, batch, steps, width)
         p0 = _accumulate(p0, r, resident, DOT, PRECISION)
-        r = _rows(buffer, t + STRIDE, b, k, batch, steps, width)
-        p1 = _accumulate(p1, r, resident, DOT, PRECISION)
+        if COUNT >= 2:
+            r = _rows(buffer, t + STRIDE, b, k, batch, steps, width)
+            p1 = _accumulate(p1, r, resident, DOT, PRECISION)
         if COUNT == 3:
             r = _rows(buffer, t + 2 * STRIDE, b, k, batch, steps, width)
             p2 = _accumulate(p2, r, resident, DOT, PRECISION)
@@ -118,9 +119,10 @@ def products(
         for start in range(0, width, BLOCK_K):
             tile = load_matrix(matrix, start + k, n, width, pitch)
             r0 = _rows(buffer, t, b, start + k, batch, steps, width)
-            r1 = _rows(buffer, t + STRIDE, b, start + k, batch, steps, width)
             p0 = _accumulate(p0, r0, tile, DOT, PRECISION)
-            p1 = _accumulate(p1, r1, tile, DOT, PRECISION)
+            if COUNT >= 2:
+                r1 = _rows(buffer, t + STRIDE, b, start + k, batch, steps, width)
+                p1 = _accumulate(p1, r1, tile, DOT, PRECISION)
             if COUNT == 3:
                 r2 = _rows(buffer, t + 2 * STRIDE, b, start + k, batch, steps, width)
                 p2 = _accumulate(p2, r2, tile, DOT, PRECISION)

@@ -110,21 +110,26 @@ class Program:
         )
 
     @cached_property
-    def _backwards(self) -> dict[Want, Backward]:
-        return {want: self._backward(want) for want in ("weights", "rows")}
+    def _backwards(self) -> dict[tuple[Want, int], Backward]:
+        return {(w, n): self._backward(w, n) for w in ("weights", "rows") for n in (0, 2)}
 
-    def backward(self, want: Want) -> Backward:
-        """The adjoint, with the gradients that are wanted."""
-        return self._backwards[want]
+    def backward(self, want: Want, most_ahead: Literal[0, 2] = 2) -> Backward:
+        """The adjoint, with the gradients that are wanted.
 
-    def _backward(self, want: Want) -> Backward:
+        Args:
+            want: see :data:`Want`.
+            most_ahead: how many steps ahead the gradient of the drive is computed at most.
+        """
+        return self._backwards[want, most_ahead]
+
+    def _backward(self, want: Want, most_ahead: int) -> Backward:
         wanted = [row(i) for i in range(len(self.rows))] if want == "rows" else []
         found = differentiate(self.compared, self.after, StepGraph.spike, StepGraph.drive, wanted)
         names, outputs = list(found.states), [*found.states.values(), found.drive]
         outputs += [found.wanted[w] for w in wanted]
         keep, (*of_states, drive), of_rows = self._kept(outputs, len(wanted))
         states = dict(zip(names, of_states, strict=True))
-        ahead = min(self.latency, 2)
+        ahead = min(self.latency, most_ahead)
         early, of_drive = states, drive
         for k in range(1, ahead + 1):
             # The step before: its states' gradients are those that this one hands on.

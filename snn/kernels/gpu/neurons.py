@@ -1,0 +1,209 @@
+"""Layers of declared neurons: their generated kernels, and the autograd function around them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from snn.errors import SnnError
+from snn.kernels.gpu.launch import square, strides
+from snn.kernels.gpu.problem import scalars
+from snn.kernels.gpu.tiling import Plan, lif_plan, padded
+from snn.kernels.parameters import NeuronParameters
+from snn.kernels.written import triton as written
+from snn.kernels.written.cpp import key
+from snn.kernels.written.folder import folder
+from snn.neurons.declaration.evaluate import rows
+from snn.neurons.declaration.program import Program, program
+
+_modules: dict[str, ModuleType] = {}
+
+
+def kernels(made: Program) -> ModuleType:
+    """The module with a neuron's kernels, written where it is not there yet.
+
+    Raises:
+        SnnError: it cannot be written.
+    """
+    name = key(made)
+    if name not in _modules:
+        text = written.source(made)
+        content = hashlib.sha256(text.encode()).hexdigest()[:16]
+        path = folder() / f"{name}_{content}.py"
+        try:
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                # Under another name first, so that no other process reads half of it.
+                with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+                    file.write(text)
+                os.replace(file.name, path)
+        except OSError as error:
+            raise SnnError(
+                f"{made.neuron.place}: its kernels cannot be kept in {path.parent} ({error}); "
+                "name another folder with the environment variable SNN_CACHE"
+            ) from None
+        spec = importlib.util.spec_from_file_location(f"snn_neuron_{name}", path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        _modules[name] = module
+    return _modules[name]
+
+
+class Spec(NamedTuple):
+    """What is fixed about a layer when its kernels run."""
+
+    program: Program
+    constants: tuple[float, ...]
+    """Threshold, steepness of the surrogate, and the initial value of each state."""
+    surrogate: str
+    keep: int
+    """What a backward pass will want: 0 nothing, 1 weights, 2 rows too."""
+
+
+def run_layer(drive: Tensor, p: NeuronParameters, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Spikes after dropout and counts, from the drive; spikes, drive, mask time-major."""
+    made = program(p.neuron, p.bias is not None)
+    given = dict(p.values, threshold=p.neuron.threshold)
+    if p.bias is not None:
+        given["bias"] = p.bias
+    of_neurons = rows(made.rows, given, drive.shape[2], drive)
+    wanted = [drive.requires_grad, of_neurons.requires_grad]
+    wanted.append(p.recurrent_weight is not None and p.recurrent_weight.requires_grad)
+    keep = 0
+    if torch.is_grad_enabled() and any(wanted):
+        keep = 2 if of_neurons.requires_grad else 1
+    constants = p.neuron.threshold, p.scale, *p.initial
+    spec = Spec(made, constants, p.surrogate, keep)
+    return NeuronsFunction.apply(spec, drive, p.recurrent_weight, of_neurons, mask)
+
+
+class NeuronsFunction(torch.autograd.Function):
+    """``(sent, counts)``: spikes after dropout ``[step, batch, unit]``, and their counts before."""
+
+    @staticmethod
+    def forward(
+        ctx,
+        spec: Spec,
+        drive: Tensor,
+        recurrent: Tensor | None,
+        of_neurons: Tensor,
+        mask: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        drive, mask = _lined_up(drive), _lined_up(mask)
+        steps, batch, units = drive.shape
+        width = padded(units)
+        sent = drive.new_empty(steps, batch, width)
+        counts = drive.new_zeros(batch, width)
+        want = "rows" if spec.keep == 2 else "weights"
+        nb_kept = len(spec.program.backward(want, 0).keep) if spec.keep else 0
+        kept = drive.new_empty(nb_kept, steps, batch, width)
+        plan = lif_plan(batch, units, recurrent is not None, drive.dtype, drive.device)
+        matrix = square(recurrent, width, transpose=False)
+        of_neurons = of_neurons.contiguous()
+        constants = scalars(spec.constants, drive)
+        if sent.numel():
+            with torch.cuda.device_of(drive):
+                kernels(spec.program).forward[(-(-batch // plan.block_b),)](
+                    drive,
+                    sent if matrix is None else matrix,
+                    of_neurons,
+                    constants,
+                    sent if mask is None else mask,
+                    sent,
+                    kept if nb_kept else sent,
+                    counts,
+                    batch,
+                    steps,
+                    units,
+                    width,
+                    width,
+                    drive.stride(0),
+                    drive.stride(1),
+                    *strides(mask),
+                    RECURRENT=matrix is not None,
+                    MASKED=mask is not None,
+                    KEEP=spec.keep,
+                    **_sizes(plan),
+                )
+        sent = sent[..., :units]
+        ctx.spec = spec
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(recurrent, of_neurons, mask, sent, kept)
+        return sent, counts[:, :units]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_sent: Tensor | None, grad_counts: Tensor | None):
+        if grad_sent is None and grad_counts is None:
+            return (None,) * 5
+        spec = ctx.spec
+        recurrent, of_neurons, mask, sent, kept = ctx.saved_tensors
+        steps, batch, units = sent.shape
+        width = padded(units)
+        grad_sent = _lined_up(grad_sent)
+        grad_drive = sent.new_empty(steps, batch, width)
+        plan = lif_plan(batch, units, recurrent is not None, sent.dtype, sent.device)
+        programs, nb_rows = -(-batch // plan.block_b), len(of_neurons)
+        sums = sent.new_zeros(nb_rows, programs, width) if spec.keep == 2 else None
+        matrix = square(recurrent, width, transpose=True)
+        if grad_drive.numel():
+            with torch.cuda.device_of(sent):
+                kernels(spec.program).backward[(programs,)](
+                    kept,
+                    kept if grad_sent is None else grad_sent,
+                    kept if grad_counts is None else grad_counts.contiguous(),
+                    kept if matrix is None else matrix,
+                    of_neurons,
+                    scalars(spec.constants, sent),
+                    kept if mask is None else mask,
+                    grad_drive,
+                    grad_drive if sums is None else sums,
+                    batch,
+                    steps,
+                    units,
+                    width,
+                    width,
+                    *strides(grad_sent),
+                    *strides(mask),
+                    RECURRENT=matrix is not None,
+                    MASKED=mask is not None,
+                    WANT=spec.keep,
+                    WITH_SENT=grad_sent is not None,
+                    WITH_COUNTS=grad_counts is not None,
+                    SURROGATE=spec.surrogate,
+                    **_sizes(plan),
+                )
+        grad_drive = grad_drive[..., :units]
+        grad_recurrent = None
+        if ctx.needs_input_grad[2]:
+            before, driven = sent[:-1].flatten(0, 1), grad_drive[1:].flatten(0, 1)
+            grad_recurrent = before.t() @ driven
+        grad_rows = None if sums is None else sums.sum(1)[:, :units]
+        return None, grad_drive, grad_recurrent, grad_rows, None
+
+
+def _sizes(plan: Plan) -> dict[str, Any]:
+    return {
+        "PRODUCT": plan.product,
+        "PRECISION": plan.precision,
+        "BLOCK_B": plan.block_b,
+        "BLOCK_N": plan.block_n,
+        "BLOCK_K": plan.block_k,
+        "num_warps": plan.warps,
+        "num_stages": 1,
+    }
+
+
+def _lined_up(x: Tensor | None) -> Tensor | None:
+    """A tensor whose last dimension is contiguous, as the kernels want it."""
+    return x if x is None or x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()

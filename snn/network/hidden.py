@@ -1,0 +1,95 @@
+"""What all hidden layers have: weights, dropout, and what network and kernels ask of them."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Hashable
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from snn.kernels import LIFParameters, NeuronParameters
+from snn.neurons.lif import Recurrence
+
+DropoutMask = Literal["sample", "step"]
+
+
+class LayerRun(NamedTuple):
+    """A hidden layer over a sequence."""
+
+    spikes: Tensor
+    """Before dropout, ``[batch, step, unit]``."""
+    potentials: Tensor
+    """What was compared with the threshold, likewise."""
+    state: Any
+    """After the last step."""
+    states: dict[str, Tensor]
+    """State variables before each step, ``[batch, step, unit]`` by name, if they are told."""
+
+
+class HiddenLayer(nn.Module, abc.ABC):
+    """A layer of spiking neurons between two others.
+
+    Attributes:
+        nb_units: number of neurons.
+        weight: ``[input, unit]``.
+        recurrent_weight: ``[unit, unit]``; None of a feed-forward layer.
+        dropout: probability that a spike does not reach the layer's targets.
+        dropout_mask: one mask per ``sample``, held over time, or one per ``step``.
+    """
+
+    nb_units: int
+    weight: Tensor
+    recurrent_weight: Tensor | None
+    dropout: float
+    dropout_mask: DropoutMask
+
+    def draw_mask(self, batch: int, steps: int) -> Tensor | None:
+        """A dropout mask ``[batch, step or 1, unit]`` while training, else None.
+
+        Kept spikes are scaled up by ``1 / (1 - dropout)``, so that evaluation needs no factor.
+        """
+        if not self.training or self.dropout == 0.0:
+            return None
+        steps = 1 if self.dropout_mask == "sample" else steps
+        keep = torch.full_like(self.weight[:1, :], 1.0 - self.dropout, requires_grad=False)
+        return torch.bernoulli(keep.expand(batch, steps, -1)) / (1.0 - self.dropout)
+
+    @property
+    @abc.abstractmethod
+    def threshold(self) -> float:
+        """What :attr:`LayerRun.potentials` are compared with."""
+
+    @property
+    @abc.abstractmethod
+    def surrogate(self) -> str:
+        """Shape of the surrogate derivative."""
+
+    @property
+    @abc.abstractmethod
+    def recurrence(self) -> Recurrence:
+        """Which step's spikes the recurrent weights see."""
+
+    @abc.abstractmethod
+    def run(self, x: Tensor, state: Any, mask: Tensor | None) -> LayerRun:
+        """The layer in PyTorch operations, through its ``forward``."""
+
+    @abc.abstractmethod
+    def kernel_parameters(self, mask: Tensor | None) -> LIFParameters | NeuronParameters:
+        """The layer as the kernels take it."""
+
+    @abc.abstractmethod
+    def without_kernel(self, backend: str) -> str | None:
+        """Why the kernels cannot run this layer, None if they can."""
+
+    @abc.abstractmethod
+    def settings(self) -> Hashable:
+        """What is no tensor, and decides what the layer computes."""
+
+    @abc.abstractmethod
+    def at_rest(self, batch: int) -> Any:
+        """The state that a sequence starts from."""
+
+    def keep_in_range(self) -> None:
+        """Brings parameters back into their ranges, after a step of the optimizer."""

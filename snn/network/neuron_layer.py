@@ -1,0 +1,291 @@
+"""A layer of declared neurons, and the parameters that it owns (:mod:`snn.neurons.layer`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from snn.checks import Count, NonNegative, Positive, checked
+from snn.errors import ConfigError
+from snn.kernels import NeuronParameters, neuron_obstacle
+from snn.network.hidden import DropoutMask, HiddenLayer, LayerRun
+from snn.network.initial import Dropout, Fan, Spread, recurrent_matrix, weight_matrix
+from snn.neurons import LayerState, Neuron, Parameter, neuron_layer
+from snn.neurons.declaration.program import program
+from snn.neurons.lif import Recurrence
+from snn.neurons.surrogate import AnySurrogate
+
+Learn = Literal["fixed", "layer", "neuron"]
+_LOGIT_LIMIT = 15.0
+
+
+class NeuronParameter(nn.Module):
+    """A parameter of a layer's neurons: one number or one for each, fixed or learned.
+
+    What is learned is stored in a form in which a step of the optimizer means something. Of a time
+    constant that is its place between its limits, 0 to 1, as in Baronig et al. (arXiv:2408.07517),
+    or with ``keep="logit"`` the logit of its decay per step; of other parameters the value itself,
+    or with ``keep="logit"`` the logit of its place between its limits.
+
+    Args:
+        name: for messages.
+        parameter: its declaration.
+        units: number of neurons.
+        time_step: milliseconds per step.
+        initial: instead of the declared initial value.
+        learn: instead of the declared one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parameter: Parameter,
+        units: int,
+        time_step: float,
+        initial: float | tuple[float, float] | None = None,
+        learn: Learn | None = None,
+    ) -> None:
+        super().__init__()
+        self.declared, self.time_step = parameter, time_step
+        learn = learn or parameter.learn
+        initial = parameter.initial if initial is None else initial
+        ends = tuple(initial) if isinstance(initial, list | tuple) else (initial, initial)
+        low, high = parameter.low, parameter.high
+        if len(ends) != 2 or not low <= ends[0] <= ends[1] <= high:
+            allowed = f"a number or [low, high] between {low:g} and {high:g}"
+            raise ConfigError(f"initial.{name}", initial, allowed)
+        if parameter.is_time_constant and not 0 < math.exp(-time_step / max(ends[0], 1e-9)) < 1:
+            raise ConfigError(f"initial.{name}", initial, f"of the order of {time_step} ms")
+        spread = ends[0] != ends[1]
+        if spread and learn == "layer":
+            raise ConfigError(f"learn.{name}", learn, "fixed or neuron, where values are drawn")
+        shape = (units,) if spread or learn == "neuron" else ()
+        drawn = ends[0] + (ends[1] - ends[0]) * torch.rand(shape, dtype=torch.float64)
+        self.number: float | None = None
+        self.raw: Tensor | None
+        if learn == "fixed" and not spread:
+            self.number, self.raw = float(ends[0]), None
+            return
+        raw = self._inner(drawn).to(torch.get_default_dtype())
+        if learn == "fixed":
+            self.register_buffer("raw", raw)
+        else:
+            self.raw = nn.Parameter(raw)
+
+    @property
+    def _by_place(self) -> bool:
+        p = self.declared
+        return p.is_time_constant and p.keep == "clamp" and math.isfinite(p.high)
+
+    def _inner(self, value: Tensor) -> Tensor:
+        p = self.declared
+        if p.keep == "logit":
+            if p.is_time_constant:
+                return torch.logit(torch.exp(-self.time_step / value))
+            return torch.logit((value - p.low) / (p.high - p.low), eps=1e-6)
+        return (value - p.low) / (p.high - p.low) if self._by_place else value
+
+    def value(self) -> Tensor | float:
+        """As it is declared, of a time constant in ms."""
+        p = self.declared
+        if self.number is not None:
+            return self.number
+        if p.keep == "logit":
+            place = torch.sigmoid(self.raw.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
+            if p.is_time_constant:
+                return -self.time_step / torch.log(place)
+            return p.low + (p.high - p.low) * place
+        return p.low + (p.high - p.low) * self.raw if self._by_place else self.raw
+
+    def forward(self) -> Tensor | float:
+        """As the neuron's step gets it: of a time constant the decay per step."""
+        if not self.declared.is_time_constant:
+            return self.value()
+        if self.number is not None:
+            return math.exp(-self.time_step / self.number)
+        if self.declared.keep == "logit":
+            return torch.sigmoid(self.raw.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
+        return torch.exp(-self.time_step / self.value())
+
+    @torch.no_grad()
+    def keep_in_range(self) -> None:
+        """After a step of the optimizer."""
+        if self.declared.keep == "clamp" and isinstance(self.raw, nn.Parameter):
+            low, high = (0.0, 1.0) if self._by_place else (self.declared.low, self.declared.high)
+            self.raw.clamp_(low, high)
+
+
+@checked
+class NeuronLayer(HiddenLayer):
+    """A layer of declared neurons (:func:`snn.neurons.neuron_layer`).
+
+    Args:
+        nb_inputs: size of the input.
+        nb_units: number of neurons.
+        neuron: what they are.
+        time_step: milliseconds per step.
+        initial: by the names of parameters, values that differ from the declaration: a number, or
+            the limits between which each neuron draws its own.
+        learn: by the names of parameters, ``fixed``, ``layer`` or ``neuron`` where it differs.
+        recurrent: with recurrent weights, or feed-forward only.
+        self_recurrence: whether a neuron's spikes come back to itself.
+        bias: with a learned bias of the drive, which starts at 0.
+        recurrence: recurrent drive from the ``previous`` or the ``current`` step.
+        surrogate: shape of the surrogate derivative.
+        scale: its steepness.
+        weight_scale: standard deviation of ``weight`` times sqrt(fan); of a uniform distribution
+            its limit times sqrt(fan).
+        weight_spread: ``normal`` or ``uniform``.
+        recurrent_weight_scale: the same of ``recurrent_weight``; of an orthogonal matrix a factor.
+        recurrent_spread: ``normal``, ``uniform`` or ``orthogonal``.
+        fan: which fan divides.
+        dropout: probability that a spike does not reach the layer's targets.
+        dropout_mask: one mask per ``sample``, held over time, or one per ``step``.
+
+    Raises:
+        ConfigError: a value that the declaration does not allow.
+        DeclarationError: the neuron is not declared as it must be.
+    """
+
+    def __init__(
+        self,
+        nb_inputs: Count,
+        nb_units: Count,
+        neuron: Neuron,
+        time_step: Positive = 1.0,
+        *,
+        initial: Mapping[str, Any] | None = None,
+        learn: Mapping[str, Any] | None = None,
+        recurrent: bool = True,
+        self_recurrence: bool = True,
+        bias: bool = False,
+        recurrence: Recurrence = "previous",
+        surrogate: AnySurrogate = "fast_sigmoid",
+        scale: Positive = 100.0,
+        weight_scale: NonNegative = 0.2,
+        weight_spread: Literal["normal", "uniform"] = "normal",
+        recurrent_weight_scale: NonNegative = 0.2,
+        recurrent_spread: Spread = "normal",
+        fan: Fan = "in",
+        dropout: Dropout = 0.0,
+        dropout_mask: DropoutMask = "sample",
+    ) -> None:
+        super().__init__()
+        self.nb_units, self.neuron, self.scale = nb_units, neuron, scale
+        self._surrogate, self._recurrence = surrogate, recurrence
+        self.dropout, self.dropout_mask = dropout, dropout_mask
+        self.self_recurrence = self_recurrence
+        latency = program(neuron).latency
+        if recurrence == "current" and recurrent and not latency:
+            allowed = f"previous: a drive of {type(neuron).__name__} acts in its own step"
+            raise ConfigError("recurrence", recurrence, allowed)
+        for key, given in (("initial", initial), ("learn", learn)):
+            if unknown := sorted(set(given or {}) - set(neuron.parameters)):
+                names = ", ".join(neuron.parameters)
+                raise ConfigError(f"{key}.{unknown[0]}", given[unknown[0]], f"of one of {names}")
+        self.weight = weight_matrix(nb_inputs, nb_units, weight_scale, fan, weight_spread)
+        self.recurrent_weight = (
+            recurrent_matrix(nb_units, recurrent_weight_scale, fan, recurrent_spread)
+            if recurrent
+            else None
+        )
+        self.bias = nn.Parameter(torch.zeros(nb_units)) if bias else None
+        self.parameter = nn.ModuleDict(
+            {
+                name: NeuronParameter(
+                    name, p, nb_units, time_step, (initial or {}).get(name), (learn or {}).get(name)
+                )
+                for name, p in neuron.parameters.items()
+            }
+        )
+
+    @property
+    def threshold(self) -> float:
+        return self.neuron.threshold
+
+    @property
+    def surrogate(self) -> str:
+        return self._surrogate
+
+    @property
+    def recurrence(self) -> Recurrence:
+        return self._recurrence
+
+    def values(self) -> dict[str, Tensor | float]:
+        """What the neuron's step gets for each parameter."""
+        return {name: parameter() for name, parameter in self.parameter.items()}
+
+    def recurrent_matrix(self) -> Tensor | None:
+        """The recurrent weights that act: without the diagonal, if no neuron reaches itself."""
+        if self.recurrent_weight is None or self.self_recurrence:
+            return self.recurrent_weight
+        return self.recurrent_weight - torch.diag(self.recurrent_weight.diagonal())
+
+    def forward(
+        self,
+        x: Tensor,
+        state: LayerState | None = None,
+        mask: Tensor | None = None,
+        record: dict[str, list[Tensor]] | None = None,
+    ) -> tuple[Tensor, Tensor, LayerState]:
+        """Spikes and compared potentials ``[batch, step, unit]`` and the final state."""
+        return neuron_layer(
+            x,
+            self.weight,
+            self.recurrent_matrix(),
+            self.neuron,
+            self.values(),
+            bias=self.bias,
+            surrogate=self.surrogate,
+            scale=self.scale,
+            recurrence=self.recurrence,
+            state=state,
+            mask=mask,
+            record=record,
+        )
+
+    def run(self, x: Tensor, state: LayerState | None, mask: Tensor | None) -> LayerRun:
+        record: dict[str, list[Tensor]] = {name: [] for name in self.neuron.states}
+        own = type(self).forward is NeuronLayer.forward and "forward" not in self.__dict__
+        spikes, potentials, end = self(x, state, mask, *([record] if own else []))
+        states = {name: torch.stack(kept, 1) for name, kept in record.items() if kept}
+        return LayerRun(spikes, potentials, end, states)
+
+    def kernel_parameters(self, mask: Tensor | None) -> NeuronParameters:
+        return NeuronParameters(
+            self.weight,
+            self.recurrent_matrix(),
+            self.neuron,
+            self.values(),
+            self.bias,
+            self.surrogate,
+            self.scale,
+            self.recurrence,
+            mask,
+        )
+
+    def without_kernel(self, backend: str) -> str | None:
+        recurrence = self.recurrence if self.recurrent_weight is not None else "previous"
+        return neuron_obstacle(
+            backend,
+            self.neuron,
+            self.nb_units,
+            bias=self.bias is not None,
+            recurrence=recurrence,
+        )
+
+    def settings(self) -> Hashable:
+        numbers = tuple((n, p.number) for n, p in self.parameter.items())
+        rule = self.surrogate, self.scale, self.recurrence, self.self_recurrence
+        return self.neuron, rule, numbers
+
+    def at_rest(self, batch: int) -> LayerState:
+        return LayerState.rest(self.neuron, batch, self.nb_units, self.weight.detach())
+
+    def keep_in_range(self) -> None:
+        for parameter in self.parameter.values():
+            parameter.keep_in_range()
