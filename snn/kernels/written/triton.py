@@ -6,6 +6,7 @@ in each. Layouts are those of :mod:`snn.kernels.gpu.forward`.
 
 from __future__ import annotations
 
+import struct
 import textwrap
 from collections.abc import Iterable
 
@@ -52,7 +53,16 @@ def _leaf(program: Program):
 
 
 def _writer(program: Program) -> Writer:
-    return Writer(_leaf(program), _CALLS, lambda name, text, _: f"{name} = {text}")
+    def assign(name: str, text: str, is_condition: bool) -> str:
+        return f"{name} = {text}"
+
+    return Writer(_leaf(program), _CALLS, assign, constant=_argument)
+
+
+def _argument(value: float) -> str:
+    """A constant as an argument of a function, which Triton would round to float32."""
+    exact = struct.unpack("f", struct.pack("f", value))[0] == value
+    return repr(value) if exact else f"tl.full((), {value!r}, dtype)"
 
 
 def _indented(lines: Iterable[str], depth: int) -> str:
