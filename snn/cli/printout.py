@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from snn.cli.words import program, shown
 
 SPLITS = ("train", "val", "test", "test_unheard")
 
@@ -32,29 +31,14 @@ def result_table(result: Mapping[str, Any]) -> Table:
     return table
 
 
-def _shown(path: Path) -> str:
-    """A path as one would type it from here."""
-    here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
-
-
-def _program(name: str) -> str:
-    """A program of this environment as one would type it, whether it is activated or not."""
-    found = shutil.which(name)
-    ours = Path(sys.executable).parent
-    if found is not None and Path(found).parent == ours:
-        return name
-    return _shown(ours / name)
-
-
 def print_result(result: Mapping[str, Any], run_dir: Path, console: Console | None = None) -> None:
     """The table, and the commands to go on with."""
     console = console or Console()
     console.print(result_table(result))
-    directory, python = _shown(run_dir), _program("python")
+    directory, python = shown(run_dir), program("python")
     for label, command in (
         ("Record", f"{directory}/result.json"),
-        ("Look at it", f"{_program('tensorboard')} --logdir {directory}"),
+        ("Look at it", f"{program('tensorboard')} --logdir {directory}"),
         ("Other data", f"{python} train.py experiment=fashion_mnist   (or shd, tbl)"),
         ("A small grid", f"{python} train.py -m model.nb_hidden=50,100 model.scale=10,100"),
     ):

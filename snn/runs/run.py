@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,8 @@ def _recorded(
     progress: str,
     checkpoint: Path | None,
 ) -> dict[str, Any]:
-    with recorded(run.status, {"config_hash": config_hash(config)}):
+    facts = {"config_hash": config_hash(config), "overrides": list(overrides)}
+    with recorded(run.status, facts):
         write_json(run.config, config)
         result = _train(config, run, overrides, progress, checkpoint)
         write_json(run.result, result)
@@ -115,7 +116,7 @@ def _train(
         resume=checkpoint is not None,
         overridden={override.partition("=")[0].lstrip("+") for override in overrides},
     )
-    log.info("data: %s", ", ".join(f"{k} {v}" for k, v in parts.datamodule.summary.items()))
+    log.info("%s", _data_line(parts.datamodule.summary))
     if checkpoint is not None:
         log.info("going on from %s", checkpoint)
     run.begun = True
@@ -142,6 +143,14 @@ def _train(
         best_epoch=best_epoch,
         facts=facts,
     )
+
+
+def _data_line(summary: Mapping[str, Any]) -> str:
+    """What is trained on, in a line; all numbers are in the result."""
+    splits = ((summary.get(f"{split}_samples"), split) for split in ("train", "val", "test"))
+    sizes = ((summary.get(f"nb_{name}"), name) for name in ("steps", "units"))
+    samples, shape = (", ".join(f"{n} {x}" for n, x in part if n) for part in (splits, sizes))
+    return f"data {summary.get('data')}: {samples} samples; {shape}"
 
 
 def _measured(parts: Parts, run: RunDirectory) -> tuple[Metrics, Metrics | None, int | None]:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from snn.config.compose import Composer
 from snn.errors import Refused, SnnError, SweepError
+from snn.runs import Interrupted
 from snn.runs.state import Found, State
 from snn.sweeps.launch import launch_all
 from snn.sweeps.launchers import parallel_jobs
@@ -49,6 +50,9 @@ def sweep(
         _sweep(config, context, task_function, arguments, params)
     except SnnError as error:
         raise Refused(error) from None
+    except Interrupted as stop:
+        stop.sweep = Path(config.hydra.sweep.dir)
+        raise
 
 
 def _sweep(

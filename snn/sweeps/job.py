@@ -163,7 +163,8 @@ def left_behind(job: Job, pid: int | None, exitcode: int | None) -> dict[str, An
         if found.state is State.COMPLETED:
             return dict(found.result)
         if found.state in OPEN and not _closed_by(run, pid):
-            status = new_status({"config_hash": config_hash(job.config)}) | {
+            facts = {"config_hash": config_hash(job.config), "overrides": list(job.overrides)}
+            status = new_status(facts) | {
                 "state": "failed",
                 "end": now(),
                 "error": {"type": "ProcessDied", "message": str(error), "traceback": ""},
