@@ -12,14 +12,19 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import Logger
 
 from snn.config.groups import callbacks_of, datamodule_of, loggers_of, partial_of
 from snn.config.identity import flatten, task_config
 from snn.config.trainer import make_trainer
 from snn.data.base import SpikeDataModule
-from snn.training.callbacks import EpochLines, EpochSeed, HyperParameters, Stopwatch
+from snn.training.callbacks import (
+    EpochLines,
+    EpochSeed,
+    HyperParameters,
+    ProgressLine,
+    Stopwatch,
+)
 from snn.training.classifiers import DataSpec
 from snn.training.loggers import EpochTable
 from snn.training.module import SpikingClassifier
@@ -89,13 +94,13 @@ def build(
             tested=datamodule.measures_test,
         )
     stopwatch = Stopwatch()
-    drawn = {"bar": [RichProgressBar()], "lines": [EpochLines()], "none": []}[progress]
+    drawn = {"bar": [ProgressLine()], "lines": [EpochLines()], "none": []}[progress]
     trainer = make_trainer(
         config["trainer"],
         logger=[_of_run(logger, run_dir, resume) for logger in loggers],
         callbacks=[EpochSeed(config["seed"]), stopwatch, *callbacks.values(), *drawn],
         default_root_dir=str(run_dir),
-        enable_progress_bar=progress == "bar",
+        enable_progress_bar=False,
     )
     return Parts(datamodule, module, trainer, stopwatch, hyper_parameters)
 
