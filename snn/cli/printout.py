@@ -9,8 +9,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from snn.cli.words import program, shown
+from snn.cli.words import program, script, shown
+from snn.config.identity import flatten
 
+# What a small grid varies: the first two that a run has.
+VARIED = ("model.nb_hidden", "model.scale", "optimizer.lr")
+OF_ONE_RUN = ("ckpt_path", "progress")
 SPLITS = ("train", "val", "test", "test_unheard")
 
 
@@ -35,11 +39,42 @@ def print_result(result: Mapping[str, Any], run_dir: Path, console: Console | No
     """The table, and the commands to go on with."""
     console = console or Console()
     console.print(result_table(result))
+    for label, command in hints(result, run_dir):
+        console.print(f"{label + ':':<14}{command}", soft_wrap=True, markup=False, highlight=False)
+
+
+def hints(result: Mapping[str, Any], run_dir: Path) -> list[tuple[str, str]]:
+    """What can be done next with this run, each with its command."""
     directory, python = shown(run_dir), program("python")
-    for label, command in (
-        ("Record", f"{directory}/result.json"),
-        ("Look at it", f"{program('tensorboard')} --logdir {directory}"),
-        ("Other data", f"{python} train.py experiment=fashion_mnist   (or shd, tbl)"),
-        ("A small grid", f"{python} train.py -m model.nb_hidden=50,100 model.scale=10,100"),
-    ):
-        console.print(f"{label + ':':<14}{command}", soft_wrap=True, highlight=False)
+    listed = [("Record", shown(run_dir / "result.json"))]
+    if next(run_dir.glob("**/*tfevents*"), None) is not None:
+        listed.append(("Look at it", f"{program('tensorboard')} --logdir {directory}"))
+    if next(run_dir.glob("checkpoints/*.ckpt"), None) is not None:
+        listed.append(("Measure it", f"{python} -m snn evaluate {directory}"))
+    if str(result["config"]["data"].get("_target_", "")).endswith(".Randman"):
+        listed.append(("Other data", f"{python} train.py experiment=tbl (or fashion_mnist, shd)"))
+    if grid := small_grid(result):
+        listed.append(("A small grid", script(["-m", *grid])))
+    return listed
+
+
+def small_grid(result: Mapping[str, Any]) -> list[str]:
+    """Overrides of four points around this run; none if it has none of the keys to vary."""
+    config = dict(flatten(result["config"]))
+    numbers = {
+        key: config[key]
+        for key in VARIED
+        if isinstance(config.get(key), int | float) and not isinstance(config[key], bool)
+    }
+    swept = {}
+    for key, value in list(numbers.items())[:2]:
+        less = max(1, value // 2) if isinstance(value, int) else value / 2
+        swept[key] = f"{key}={less:g},{value:g}"
+    if not swept:
+        return []
+    fixed = []
+    for override in result["overrides"]:
+        key = override.partition("=")[0].lstrip("+~")
+        if key not in swept and key not in OF_ONE_RUN:
+            fixed.append(override)
+    return [*fixed, *swept.values()]

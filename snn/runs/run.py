@@ -150,7 +150,7 @@ def _data_line(summary: Mapping[str, Any]) -> str:
     splits = ((summary.get(f"{split}_samples"), split) for split in ("train", "val", "test"))
     sizes = ((summary.get(f"nb_{name}"), name) for name in ("steps", "units"))
     samples, shape = (", ".join(f"{n} {x}" for n, x in part if n) for part in (splits, sizes))
-    return f"data {summary.get('data')}: {samples} samples; {shape}"
+    return f"{summary.get('data')}: {samples}; {shape}"
 
 
 def _measured(parts: Parts, run: RunDirectory) -> tuple[Metrics, Metrics | None, int | None]:

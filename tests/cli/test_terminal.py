@@ -22,13 +22,14 @@ def test_a_run(tmp_path: Path) -> None:
     lines = session.end()
     assert session.process.returncode == 0, lines
     assert lines[0].endswith(f"INFO run {tmp_path}")
-    assert "data randman: 216 train, 24 val samples" in lines[1]
+    assert "INFO randman: 216 train, 24 val; 30 steps, 40 units" in lines[1]
     assert all(len(text) <= COLUMNS for text in lines)
     assert "epoch 1/3 " in session.raw
     assert "epoch 0/" not in session.raw
     assert session.screen.most_bars == 1
     assert not [text for text in lines if text.startswith(("epoch", "measuring"))]
-    assert not session.raw.split("measuring")[-1].count("\x1b[?25l")  # the cursor is back
+    shown, hidden = (session.raw.rfind(f"\x1b[?25{code}") for code in "hl")
+    assert shown > hidden  # the cursor is back
 
 
 def test_a_run_that_is_interrupted(tmp_path: Path) -> None:
