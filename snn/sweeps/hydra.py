@@ -26,6 +26,12 @@ from snn.sweeps.sweeper import Sweep, set_aside
 
 log = logging.getLogger(__name__)
 
+# Launchers that say more than once what each point is; a line follows when it is done.
+TALKERS = (
+    "hydra._internal.core_plugins.basic_launcher",
+    "hydra_plugins.hydra_joblib_launcher._core",
+)
+
 
 def sweep(
     config: DictConfig,
@@ -69,6 +75,8 @@ def _sweep(
     jobs = parallel_jobs(config.hydra.launcher)
     points = make_points(composer, expand(arguments, params), directory)
 
+    for talker in TALKERS:
+        logging.getLogger(talker).setLevel(logging.WARNING)
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
     )

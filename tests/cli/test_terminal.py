@@ -15,6 +15,7 @@ from snn.training.callbacks.bar import line
 from tests.cli.terminal import COLUMNS, Session
 from tests.commands import SMALL, await_file
 from tests.hold import HOLD
+from tests.sweeps.grids import TINY
 
 
 def test_a_run(tmp_path: Path) -> None:
@@ -58,3 +59,22 @@ def test_the_bar_is_one_line(width: int) -> None:
         if width >= 80:
             assert text.plain.endswith(tail)
     assert line("epoch 1/2", 0.5, "3/6", 40, ascii_only=True).plain.isascii()
+
+
+def test_a_sweep_says_one_line_for_each_point(tmp_path: Path) -> None:
+    grid = ("optimizer=adam,sgd", "model.nb_hidden=8,12", "trainer.max_epochs=1")
+    small = [o for o in TINY if not o.startswith("optimizer.")]
+    session = Session("-m", *small, *grid, f"hydra.sweep.dir={tmp_path}", "test=false")
+    lines = session.end()
+    assert session.process.returncode == 0, lines
+    ended = [text for text in lines if " of 4 " in text]
+    assert [text.split(" INFO ")[1].split("  ")[0] for text in ended] == [
+        f"{number} of 4" for number in (1, 2, 3, 4)
+    ]
+    assert all("s left" in text for text in ended[:3])
+    assert [text.split("  ")[-1] for text in ended] == [
+        f"hidden{units} {optimizer}" for optimizer in ("adam", "sgd") for units in (8, 12)
+    ]
+    assert all(len(text) <= COLUMNS and "%" in text for text in ended)
+    place = next(i for i, text in enumerate(lines) if "4 new" in text)
+    assert lines[place + 1 : place + 5] == ended

@@ -73,6 +73,35 @@ def test_names_are_readable() -> None:
     assert name.startswith("hidden200x100_steps50_scale100_reg1e-06_seed3-")
 
 
+def test_points_are_named_by_what_is_swept(composer: Composer, tmp_path: Path) -> None:
+    lines = expand(["optimizer=adam,sgd", "model.tau_mem=5,7.5", "seed=3", "threads=1"], {})
+    names = [point.name.rsplit("-", 1)[0] for point in make_points(composer, lines, tmp_path)]
+    assert names == [f"{o}_tau_mem{t}_seed3" for o in ("adam", "sgd") for t in ("5", "7.5")]
+
+
+def test_commands_that_share_a_directory_are_told_apart(composer: Composer, tmp_path: Path) -> None:
+    names = []
+    for change in ([], ["model.dropout=0.1"], ["~callbacks.best"]):
+        lines = expand(["seed=1,2", "test=false", *change], {})
+        names += [p.name.rsplit("-", 1)[0] for p in make_points(composer, lines, tmp_path)]
+    assert names == [
+        *("seed1", "seed2", "seed1_dropout0.1", "seed2_dropout0.1", "seed1_bestoff"),
+        "seed2_bestoff",
+    ]
+
+
+def test_a_run_keeps_the_name_that_it_has(composer: Composer, tmp_path: Path) -> None:
+    (first,) = make_points(composer, [["seed=3"]], tmp_path)
+    old = name_of(first.config)  # as all points were called once
+    assert old.endswith(first.name[-13:])
+    assert old != first.name
+    (tmp_path / old).mkdir()
+    (tmp_path / old / "status.json").write_text("{}")
+    points = make_points(composer, expand(["seed=2,3"], {}), tmp_path)
+    assert points[1].name == old
+    assert points[0].name.startswith("seed2-")
+
+
 OVERRIDES = st.lists(
     st.sampled_from(
         ["model.nb_hidden=8", "seed=3", "data=tbl", "optimizer=adamax", "optimizer.lr=0.5",
