@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -61,7 +61,8 @@ def build(
     *,
     progress: str,
     resume: bool,
-    overridden: Collection[str] = (),
+    overridden: Mapping[str, str] | None = None,
+    swept: Mapping[str, str] | None = None,
 ) -> Parts:
     """Everything from a resolved and checked configuration; loads the data.
 
@@ -70,7 +71,8 @@ def build(
         run_dir: where the run writes.
         progress: ``bar``, ``lines`` or ``none``.
         resume: the run goes on from a checkpoint in its directory.
-        overridden: keys that the command line set, to be shown as hyper-parameters.
+        overridden: keys and values that the command line set, to be shown as hyper-parameters.
+        swept: those that tell the points of the run's sweep apart, to be shown instead.
 
     Raises:
         SnnError: some object refuses its parameters, or the data cannot be read.
@@ -89,7 +91,8 @@ def build(
     if hyper_parameters is not None:
         hyper_parameters.choose(
             dict(flatten(task_config(config))),
-            overridden,
+            overridden or {},
+            swept=swept,
             validated=datamodule.val is not None,
             tested=datamodule.measures_test,
         )

@@ -16,6 +16,8 @@ from snn.runs import RunDirectory, config_hash, make_result, recorded, write_jso
 from snn.runs.environment import environment
 from snn.runs.state import State, look
 from snn.runs.status import now
+from snn.runs.sweep_plan import planned_points
+from snn.runs.swept import swept_values, values_of
 from snn.training.evaluation import Metrics, measure
 
 log = logging.getLogger(__name__)
@@ -114,7 +116,8 @@ def _train(
         run.path,
         progress=progress,
         resume=checkpoint is not None,
-        overridden={override.partition("=")[0].lstrip("+") for override in overrides},
+        overridden=values_of(overrides),
+        swept=swept_values(planned_points(run.path.parent) or {}, run.path.name),
     )
     log.info("%s", _data_line(parts.datamodule.summary))
     if checkpoint is not None:
@@ -125,7 +128,7 @@ def _train(
     )
     final, best, best_epoch = _measured(parts, run)
     if parts.hyper_parameters is not None:
-        parts.hyper_parameters.finish(parts.trainer, final, best)
+        parts.hyper_parameters.finish(parts.trainer, final)
     facts = {
         **parts.stopwatch.facts(),
         "nb_parameters": sum(p.numel() for p in parts.module.parameters()),
