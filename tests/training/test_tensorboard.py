@@ -14,8 +14,10 @@ from tensorboard.util import tensor_util
 
 from snn.runs import read_json
 from snn.training.tags import CHARTS, tag_of
-from tests.commands import SMALL, run
+from tests.commands import SMALL, run, same_weights
 from tests.sweeps.grids import sweep
+
+WITH_IMAGES = [override for override in SMALL if override != "callbacks.raster=null"]
 
 
 def events(directory: Path) -> EventAccumulator:
@@ -109,3 +111,18 @@ def test_runs_of_a_sweep_are_told_apart_by_what_is_swept(tmp_path: Path) -> None
     assert [name.split("_")[0] for name in names] == ["adam", "sgd"]
     assert all(len(name) <= 60 and "/" not in name for name in names)
     assert all(shown(runs.GetAccumulator(name)) == {"optimizer"} for name in names)
+
+
+def test_images_are_narrow_enough_to_be_read_and_change_nothing(
+    finished: Path, tmp_path: Path
+) -> None:
+    run(tmp_path, *WITH_IMAGES)
+    read = events(tmp_path)
+    tags = {tag for tag in read.Tags()["images"] if tag != "confusion"}
+    samples = {f"spikes/sample_{number}" for number in (1, 2, 3, 4)}
+    assert tags == samples | {"potentials/hidden_layer_1", "readout"}
+    for tag in tags:
+        images = read.Images(tag)
+        assert [image.step for image in images] == [0, 2]
+        assert all(image.width <= 480 for image in images), tag
+    assert same_weights(finished, tmp_path)
