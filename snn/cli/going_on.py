@@ -55,5 +55,7 @@ def with_recorded(arguments: Sequence[str]) -> list[str]:
         new_key = o.is_add() and said is not None and not said.is_add()
         if o.key_or_group != CHECKPOINT and (said is None or new_key):
             added.append(str(o.input_line))
+    if any(o.key_or_group == "sweep" for o in recorded):
+        added.append("hydra.mode=RUN")  # a point of it alone
     first = list(arguments).index(options.overrides[0])
     return [*arguments[:first], *added, *arguments[first:]]

@@ -70,11 +70,12 @@ def small_grid(result: Mapping[str, Any]) -> list[str]:
     for key, value in list(numbers.items())[:2]:
         less = max(1, value // 2) if isinstance(value, int) else value / 2
         swept[key] = f"{key}={less:g},{value:g}"
-    if not swept:
+    keys = [override.partition("=")[0].lstrip("+~") for override in result["overrides"]]
+    if not swept or "sweep" in keys:  # the point of a sweep has its grid
         return []
-    fixed = []
-    for override in result["overrides"]:
-        key = override.partition("=")[0].lstrip("+~")
-        if key not in swept and key not in OF_ONE_RUN:
-            fixed.append(override)
+    fixed = [
+        override
+        for key, override in zip(keys, result["overrides"], strict=True)
+        if key not in swept and key not in OF_ONE_RUN
+    ]
     return [*fixed, *swept.values()]

@@ -15,6 +15,7 @@ from snn.config.compose import Composer, parse
 from snn.config.identity import NOT_TASK, config_hash, flatten
 from snn.errors import ConfigError, SnnError
 from snn.runs.directory import RunDirectory
+from snn.runs.sweep_plan import planned_points
 from snn.runs.swept import swept_keys, values_of, word
 
 log = logging.getLogger(__name__)
@@ -79,14 +80,18 @@ def words_of(overrides: Sequence[str], swept: Sequence[str]) -> list[str]:
 
 
 def existing_names(directory: Path) -> dict[str, str]:
-    """``{hash: name}`` of the runs in a sweep's directory, whatever they were called by."""
-    found: dict[str, str] = {}
+    """``{hash: name}`` of the runs in a sweep's directory, whatever they were called by.
+
+    Those that another command has planned and not begun are among them.
+    """
+    found = {name[-HASH_DIGITS:]: name for name in planned_points(directory) or {}}
+    begun: dict[str, str] = {}
     for status in sorted(directory.glob(f"*-{'?' * HASH_DIGITS}/status.json")):
         name = status.parent.name
-        kept = found.setdefault(name[-HASH_DIGITS:], name)
+        kept = begun.setdefault(name[-HASH_DIGITS:], name)
         if kept != name and (status.parent / "result.json").exists():
-            found[name[-HASH_DIGITS:]] = name
-    return found
+            begun[name[-HASH_DIGITS:]] = name
+    return found | begun
 
 
 def _word(value: Any) -> str:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from snn.cli.command import preflight
 from snn.cli.going_on import command as going_on
 from snn.cli.going_on import with_recorded
 from snn.cli.words import override, quoted
 from snn.errors import RunError
 from snn.files import write_json
 from snn.runs import read_json
-from tests.commands import SMALL, command, same_weights
+from tests.commands import ROOT, SMALL, command, same_weights
 
 STARTED = ["data=tbl", "model.nb_hidden=[20, 10]", "+callbacks.x._target_=a.B", "seed=3"]
 
@@ -39,6 +40,14 @@ def test_the_record_adds_what_the_command_line_leaves_out(tmp_path: Path) -> Non
 def test_a_run_that_went_on_before_is_known_by_what_it_was_started_with(tmp_path: Path) -> None:
     alone = record(tmp_path, overrides=[*STARTED, "ckpt_path=other.ckpt"])
     assert with_recorded(alone) == [*STARTED, *alone]
+
+
+def test_a_point_of_a_sweep_goes_on_by_itself(tmp_path: Path) -> None:
+    alone = record(tmp_path, overrides=["sweep=tbl", "seed=3"])
+    assert with_recorded(alone) == ["sweep=tbl", "seed=3", "hydra.mode=RUN", *alone]
+    (tmp_path / "status.json").unlink()
+    # Hydra takes it for a single run
+    preflight(["sweep=randman", "hydra.mode=RUN", "hydra.run.dir=nowhere"], ROOT / "conf", "train")
 
 
 def test_an_older_run_is_known_by_hydras_record(tmp_path: Path) -> None:

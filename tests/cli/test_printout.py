@@ -21,6 +21,7 @@ def test_a_grid_is_that_of_the_run() -> None:
     grid = small_grid(record(*overrides, nb_hidden=300, scale=20.0))
     assert grid == ["experiment=tbl", "seed=3", "model.nb_hidden=150,300", "model.scale=10,20"]
     assert small_grid(record(nb_hidden=[20, 10])) == ["optimizer.lr=0.005,0.01"]
+    assert small_grid(record("sweep=tbl", nb_hidden=8)) == []
     assert small_grid({"overrides": [], "config": {"data": {}}}) == []
 
 

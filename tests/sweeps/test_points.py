@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from snn.config.compose import Composer, resolved
 from snn.errors import SnnError
+from snn.runs.sweep_plan import write_plan
 from snn.sweeps.points import expand, make_points, name_of
 from tests.commands import ROOT, config_of
 
@@ -100,6 +101,14 @@ def test_a_run_keeps_the_name_that_it_has(composer: Composer, tmp_path: Path) ->
     points = make_points(composer, expand(["seed=2,3"], {}), tmp_path)
     assert points[1].name == old
     assert points[0].name.startswith("seed2-")
+
+
+def test_a_point_that_is_planned_has_a_name(composer: Composer, tmp_path: Path) -> None:
+    first = make_points(composer, expand(["seed=2,3", "model.scale=5"], {}), tmp_path)
+    write_plan(tmp_path, ((point.name, point.overrides) for point in first), ["train.py"])
+    other = make_points(composer, expand(["seed=3", "model.scale=5,6"], {}), tmp_path)
+    assert other[0].name == first[1].name
+    assert other[1].name.startswith("scale6_seed3-")
 
 
 OVERRIDES = st.lists(
