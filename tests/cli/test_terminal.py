@@ -73,7 +73,7 @@ def test_a_sweep_says_one_line_for_each_point(tmp_path: Path) -> None:
     ]
     assert all("s left" in text for text in ended[:3])
     assert [text.split("  ")[-1] for text in ended] == [
-        f"hidden{units} {optimizer}" for optimizer in ("adam", "sgd") for units in (8, 12)
+        f"hidden{units} {optimizer}" for units in (8, 12) for optimizer in ("adam", "sgd")
     ]
     assert all(len(text) <= COLUMNS and "%" in text for text in ended)
     place = next(i for i, text in enumerate(lines) if "4 new" in text)
