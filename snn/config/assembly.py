@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,14 +12,19 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import Logger
 
 from snn.config.groups import callbacks_of, datamodule_of, loggers_of, partial_of
 from snn.config.identity import flatten, task_config
 from snn.config.trainer import make_trainer
 from snn.data.base import SpikeDataModule
-from snn.training.callbacks import EpochLines, EpochSeed, HyperParameters, Stopwatch
+from snn.training.callbacks import (
+    EpochLines,
+    EpochSeed,
+    HyperParameters,
+    ProgressLine,
+    Stopwatch,
+)
 from snn.training.classifiers import DataSpec
 from snn.training.loggers import EpochTable
 from snn.training.module import SpikingClassifier
@@ -56,7 +61,8 @@ def build(
     *,
     progress: str,
     resume: bool,
-    overridden: Collection[str] = (),
+    overridden: Mapping[str, str] | None = None,
+    swept: Mapping[str, str] | None = None,
 ) -> Parts:
     """Everything from a resolved and checked configuration; loads the data.
 
@@ -65,7 +71,8 @@ def build(
         run_dir: where the run writes.
         progress: ``bar``, ``lines`` or ``none``.
         resume: the run goes on from a checkpoint in its directory.
-        overridden: keys that the command line set, to be shown as hyper-parameters.
+        overridden: keys and values that the command line set, to be shown as hyper-parameters.
+        swept: those that tell the points of the run's sweep apart, to be shown instead.
 
     Raises:
         SnnError: some object refuses its parameters, or the data cannot be read.
@@ -84,18 +91,19 @@ def build(
     if hyper_parameters is not None:
         hyper_parameters.choose(
             dict(flatten(task_config(config))),
-            overridden,
+            overridden or {},
+            swept=swept,
             validated=datamodule.val is not None,
             tested=datamodule.measures_test,
         )
     stopwatch = Stopwatch()
-    drawn = {"bar": [RichProgressBar()], "lines": [EpochLines()], "none": []}[progress]
+    drawn = {"bar": [ProgressLine()], "lines": [EpochLines()], "none": []}[progress]
     trainer = make_trainer(
         config["trainer"],
         logger=[_of_run(logger, run_dir, resume) for logger in loggers],
         callbacks=[EpochSeed(config["seed"]), stopwatch, *callbacks.values(), *drawn],
         default_root_dir=str(run_dir),
-        enable_progress_bar=progress == "bar",
+        enable_progress_bar=False,
     )
     return Parts(datamodule, module, trainer, stopwatch, hyper_parameters)
 
