@@ -10,6 +10,11 @@ import torch
 
 from snn.neurons import Neuron, Parameter, State
 
+_KINDS = (
+    *("add", "sub", "mul", "div", "tanh", "sigmoid", "exp", "abs", "where"),
+    *("max", "min", "neg", "relu", "clamp"),
+)
+
 
 @dataclass(frozen=True)
 class Drawn(Neuron):
@@ -50,24 +55,7 @@ class Drawn(Neuron):
         """A bounded expression."""
         if depth == 0:
             return rng.choice(leaves)
-        kind = rng.choice(
-            [
-                "add",
-                "sub",
-                "mul",
-                "div",
-                "tanh",
-                "sigmoid",
-                "exp",
-                "abs",
-                "where",
-                "max",
-                "min",
-                "neg",
-                "relu",
-                "clamp",
-            ]
-        )
+        kind = rng.choice(_KINDS)
         x, y = self._drawn(rng, leaves, depth - 1), self._drawn(rng, leaves, depth - 1)
         match kind:
             case "add":

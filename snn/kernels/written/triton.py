@@ -6,7 +6,6 @@ in each. Layouts are those of :mod:`snn.kernels.gpu.forward`.
 
 from __future__ import annotations
 
-import struct
 import textwrap
 from collections.abc import Iterable
 
@@ -61,8 +60,7 @@ def _writer(program: Program) -> Writer:
 
 def _argument(value: float) -> str:
     """A constant as an argument of a function, which Triton would round to float32."""
-    exact = struct.unpack("f", struct.pack("f", value))[0] == value
-    return repr(value) if exact else f"tl.full((), {value!r}, dtype)"
+    return f"tl.full((), {value!r}, dtype)"
 
 
 def _indented(lines: Iterable[str], depth: int) -> str:
