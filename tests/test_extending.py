@@ -19,6 +19,8 @@ from snn.errors import ConfigError
 from snn.runs import RunDirectory, read_json
 from snn.runs.run import train
 from tests.commands import ROOT, SMALL
+from tests.kernels.neurons import LayerCase, assert_same_layer
+from tests.requirements import needs
 
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 # Each example begins with the name of its file.
@@ -97,6 +99,22 @@ def test_an_own_model_trains_and_leaves_a_result(conf: Path, tmp_path: Path) -> 
     assert result["metrics.final.test.hidden0/spikes_per_sample"] > 0
     assert result["backend"] is None
     assert "metrics.final.test.synops_per_sample" not in result
+
+
+@needs("cpu")
+def test_an_own_neuron_trains_on_the_kernels(conf: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SNN_CACHE", str(tmp_path))
+    small = [key for key in SMALL if not key.startswith("model.scale")]
+    overrides = [*small, "model=resonator", "model.weight_scale=10", "trainer.max_epochs=6"]
+    train(config_in(conf, *overrides), RunDirectory(tmp_path / "run"), overrides, "none")
+    result = read_json(tmp_path / "run" / "result.json")
+    assert result["backend"] == "cpu"
+    assert list((tmp_path / "neurons").glob("Resonator_*.so"))
+    assert result["metrics.final.train.accuracy"] > 0.5  # of four classes
+    neuron = sys.modules["snn.neurons.resonator"].Resonator()
+    assert_same_layer(LayerCase(neuron))
+    body = dict(EXAMPLES)["snn/neurons/resonator.py"].split("@dataclass")[1]
+    assert len(body.strip().splitlines()) < 20
 
 
 def test_an_own_augmentation_is_applied(conf: Path) -> None:

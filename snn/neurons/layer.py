@@ -122,7 +122,10 @@ def run(
     """:func:`neuron_layer` from the feed-forward drive ``[batch, step, unit]``."""
     batch, steps, units = drive.shape
     states, sent = state or LayerState.rest(neuron, batch, units, drive, start or {})
-    p = Values(**values, threshold=neuron.threshold)
+    # As tensors, which torch.exp and its like want; a number of one entry rounds like a plain one.
+    numbers = {n: v for n, v in values.items() if not isinstance(v, Tensor)}
+    tensors = {n: drive.new_tensor(v) for n, v in numbers.items()}
+    p = Values(**values | tensors, threshold=drive.new_tensor(neuron.threshold))
     masks = [None] * steps if mask is None else mask.expand(-1, steps, -1).unbind(1)
     current = recurrence == "current" and recurrent_weight is not None
     if current:

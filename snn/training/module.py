@@ -182,7 +182,8 @@ class SpikingClassifier(pl.LightningModule):
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """As Lightning's; then parameters that have a range are brought back into it."""
         super().optimizer_step(*args, **kwargs)
-        self.network.keep_in_range()
+        if isinstance(self.network, SpikingNetwork):
+            self.network.keep_in_range()
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.parameter_groups())

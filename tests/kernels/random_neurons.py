@@ -12,7 +12,7 @@ from snn.neurons import Neuron, Parameter, State
 
 _KINDS = (
     *("add", "sub", "mul", "div", "tanh", "sigmoid", "exp", "abs", "where"),
-    *("max", "min", "neg", "relu", "clamp"),
+    *("max", "min", "neg", "relu", "clamp", "cos", "sin"),
 )
 
 
@@ -66,6 +66,10 @@ class Drawn(Neuron):
                 return torch.tanh(x) * y
             case "div":
                 return x / (1.5 + y * y)
+            case "cos":
+                return torch.cos(x) * y
+            case "sin":
+                return torch.sin(x - y)
             case "tanh":
                 return torch.tanh(x)
             case "sigmoid":

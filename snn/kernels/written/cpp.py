@@ -15,7 +15,10 @@ from snn.neurons.declaration.program import Backward, Program, Want
 WANTS: tuple[Want, ...] = ("weights", "rows")
 
 _CALLS = {
-    **{op: lambda x, op=op: f"{op}<T>({x})" for op in ("tanh", "log", "sqrt", "sigmoid")},
+    **{
+        op: lambda x, op=op: f"{op}<T>({x})"
+        for op in ("tanh", "log", "sqrt", "sigmoid", "cos", "sin")
+    },
     "exp": "exponential<T>({})".format,
     "abs": "absolute<T>({})".format,
     "max": "maximum<T>({}, {})".format,

@@ -15,7 +15,10 @@ from snn.neurons.declaration.graph import Node
 from snn.neurons.declaration.program import Program, Want
 
 _CALLS = {
-    **{op: lambda x, op=op: f"tl.{op}({x})" for op in ("exp", "log", "sqrt", "abs", "sigmoid")},
+    **{
+        op: lambda x, op=op: f"tl.{op}({x})"
+        for op in ("exp", "log", "sqrt", "abs", "sigmoid", "cos", "sin")
+    },
     "tanh": "(2.0 * tl.sigmoid(2.0 * ({})) - 1.0)".format,
     "max": "tl.maximum({}, {})".format,
     "min": "tl.minimum({}, {})".format,

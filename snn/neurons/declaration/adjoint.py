@@ -123,6 +123,10 @@ def _pull_back(n: Node, g: Node) -> list[tuple[Node, Node]]:
             return [(x, where(x > 0.0, g, where(x < 0.0, neg(g), zero)))]
         case "tanh":
             return [(x, mul(g, sub(1.0, mul(n, n))))]
+        case "cos":
+            return [(x, neg(mul(g, Node("sin", x))))]
+        case "sin":
+            return [(x, mul(g, Node("cos", x)))]
         case "sigmoid":
             return [(x, mul(g, mul(n, sub(1.0, n))))]
         case "max" | "min":  # at a tie both get a half, as in PyTorch

@@ -22,6 +22,8 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "le": lambda x, y: x <= y,
     "eq": lambda x, y: x == y,
     **{name: getattr(torch, name) for name in ("exp", "log", "sqrt", "abs", "tanh", "sigmoid")},
+    "cos": torch.cos,
+    "sin": torch.sin,
     "max": torch.maximum,
     "min": torch.minimum,
     "and": torch.logical_and,

@@ -12,7 +12,7 @@ from typing import Any
 
 ARITY = {
     "add": 2, "sub": 2, "mul": 2, "div": 2, "neg": 1,
-    "exp": 1, "log": 1, "sqrt": 1, "abs": 1, "tanh": 1, "sigmoid": 1,
+    "exp": 1, "log": 1, "sqrt": 1, "abs": 1, "tanh": 1, "sigmoid": 1, "cos": 1, "sin": 1,
     "max": 2, "min": 2, "detach": 1,
     "gt": 2, "ge": 2, "lt": 2, "le": 2, "eq": 2, "and": 2, "or": 2, "not": 1, "where": 3,
 }  # fmt: skip
@@ -168,6 +168,12 @@ class Node:
     def tanh(self) -> Node:
         return unary("tanh", self)
 
+    def cos(self) -> Node:
+        return unary("cos", self)
+
+    def sin(self) -> Node:
+        return unary("sin", self)
+
     def sigmoid(self) -> Node:
         return unary("sigmoid", self)
 
@@ -203,8 +209,8 @@ class Node:
 
 
 _KNOWN = (
-    "arithmetic, a comparison, exp, log, sqrt, abs, tanh, sigmoid, relu, square, clamp, maximum, "
-    "minimum, where or detach"
+    "arithmetic, a comparison, exp, log, sqrt, abs, tanh, sigmoid, cos, sin, relu, square, clamp, "
+    "maximum, minimum, where or detach"
 )
 
 
@@ -321,7 +327,7 @@ _FUNCTIONS: dict[str, Callable[..., Node]] = {
     "subtract": sub, "multiply": mul, "divide": div, "negative": neg,
     "rsub": lambda x, y: sub(y, x),
     **{name: lambda x, op=name: unary(op, x)
-       for name in ("exp", "log", "sqrt", "abs", "tanh", "sigmoid", "detach")},
+       for name in ("exp", "log", "sqrt", "abs", "tanh", "sigmoid", "cos", "sin", "detach")},
     **{name: lambda x, y, op=name: binary(op, x, y) for name in ("gt", "ge", "lt", "le")},
     "absolute": lambda x: unary("abs", x),
     "square": lambda x: mul(x, x),

@@ -85,6 +85,16 @@ SNN_INLINE Vec<T> tanh(Vec<T> x) {
 }
 
 template <typename T>
+SNN_INLINE Vec<T> cos(Vec<T> x) {
+  return each<T>(x, [](T v) { return std::cos(v); });
+}
+
+template <typename T>
+SNN_INLINE Vec<T> sin(Vec<T> x) {
+  return each<T>(x, [](T v) { return std::sin(v); });
+}
+
+template <typename T>
 SNN_INLINE Vec<T> log(Vec<T> x) {
   return each<T>(x, [](T v) { return std::log(v); });
 }
