@@ -34,8 +34,12 @@ class CubaLIF(Neuron):
 
     u = State(0.0, "membrane potential")
     i = State(0.0, "synaptic current")
-    alpha = Parameter(5.0, low=0.0, unit="ms", meaning="time constant of the synaptic current")
-    beta = Parameter(10.0, low=0.0, unit="ms", meaning="time constant of the membrane")
+    alpha = Parameter(
+        5.0, low=0.0, keep="logit", unit="ms", meaning="time constant of the synaptic current"
+    )
+    beta = Parameter(
+        10.0, low=0.0, keep="logit", unit="ms", meaning="time constant of the membrane"
+    )
 
     def step(self, s, h, p):
         def after(z):

@@ -32,7 +32,7 @@ class LIF(Neuron):
     leak_scaled_input: bool = True
 
     u = State(0.0, "membrane potential")
-    beta = Parameter(10.0, low=0.1, high=1000.0, unit="ms", meaning="time constant of the membrane")
+    beta = Parameter(10.0, 0.0, keep="logit", unit="ms", meaning="membrane time constant")
 
     def step(self, s, h, p):
         def after(z):

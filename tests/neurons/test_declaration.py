@@ -55,8 +55,8 @@ def returns_one_thing(self, s, h, p):
     return s.u
 
 
-def takes_a_list(self, s, h, p):
-    return s.u + [1.0], lambda z: {"u": h}
+def takes_a_word(self, s, h, p):
+    return s.u * "2", lambda z: {"u": h}
 
 
 def raises_a_power(self, s, h, p):
@@ -73,7 +73,7 @@ def raises_a_power(self, s, h, p):
         (invents_a_state, "'w' is no State"),
         (compares_the_spike, "depends on no state and no drive"),
         (returns_one_thing, "must return what is compared, and a function of the spike"),
-        (takes_a_list, "a list in a step: must be a number"),
+        (takes_a_word, "a str in a step: must be a number"),
         (raises_a_power, "a power of 0.5"),
     ],
 )

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, Literal
 
@@ -51,7 +51,8 @@ class Parameter:
         learn: whether training changes it: ``fixed``, or learned with one value per ``layer`` or
             per ``neuron``.
         keep: how a learned value stays between low and high: by ``clamp`` after every step of the
-            optimizer, or as the ``logit`` of its place between them; ``free`` leaves it alone.
+            optimizer, or as the ``logit`` of its place between them, of a time constant that of
+            its decay per step; ``free`` leaves it alone.
         unit: ``ms`` makes it a time constant, and the step gets the decay per step that belongs to
             it, ``exp(-time step / value)``. Other units are for people.
         meaning: for people.
@@ -214,11 +215,10 @@ def _check_parameter(place: str, p: Parameter) -> None:
         raise DeclarationError(
             f"{place} starts at {p.initial!r}: must lie between {p.low} and {p.high}"
         )
-    if (p.is_time_constant and min(*ends, max(p.low, 0.0), 1.0) < 0) or (
-        p.is_time_constant and (ends[0] <= 0 or p.low < 0)
-    ):
+    if p.is_time_constant and (ends[0] <= 0 or p.low < 0):
         raise DeclarationError(f"{place} is a time constant: must be above 0 ms")
-    if p.keep == "logit" and not (abs(p.low) < 1e300 and abs(p.high) < 1e300):
+    bounded = p.is_time_constant or (abs(p.low) < 1e300 and abs(p.high) < 1e300)
+    if p.keep == "logit" and not bounded:
         raise DeclarationError(f"{place}: keep='logit' needs both low and high")
     if p.learn not in ("fixed", "layer", "neuron") or p.keep not in ("clamp", "logit", "free"):
         raise DeclarationError(f"{place}: learn={p.learn!r}, keep={p.keep!r} is not known")
@@ -226,35 +226,26 @@ def _check_parameter(place: str, p: Parameter) -> None:
         raise DeclarationError(f"{place}: learn='layer' needs one number to start at")
 
 
-class _explained:
+@contextmanager
+def _explained(neuron: Neuron) -> Iterator[None]:
     """Names file, neuron and line of what goes wrong inside of a step."""
-
-    def __init__(self, neuron: Neuron) -> None:
-        self.neuron = neuron
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, where: Any) -> bool:
-        if error is None or not isinstance(error, Exception):
-            return False
-        file = _file(type(self.neuron))
+    try:
+        yield
+    except Exception as error:
+        file, name = _file(type(neuron)), type(neuron).__name__
         said = str(error)
         if isinstance(error, AttributeError) and "Values" in said:
-            named = said.split("'")[-2]
-            known = [*self.neuron.states, *self.neuron.parameters, "threshold"]
-            said = (
-                f"'{named}' is declared neither as State nor as Parameter: {', '.join(known)} are"
-            )
+            unknown = said.split("'")[-2]
+            known = ", ".join([*neuron.states, *neuron.parameters, "threshold"])
+            said = f"'{unknown}' is neither a State nor a Parameter: must be one of {known}"
         elif not isinstance(error, TraceError):
             said = f"{type(error).__name__}: {said}"
-        line = next(_lines(where, file), type(self.neuron).step.__code__.co_firstlineno)
-        name = type(self.neuron).__name__
-        raise DeclarationError(f"{Path(file)}:{line}: neuron {name}: {said}") from error
+        line = next(_lines(error, file), type(neuron).step.__code__.co_firstlineno)
+        raise DeclarationError(f"{file}:{line}: neuron {name}: {said}") from error
 
 
-def _lines(where: Any, file: str) -> Iterator[int]:
+def _lines(error: Exception, file: str) -> Iterator[int]:
     """Lines of the file in a traceback, the innermost first."""
-    for frame in reversed(traceback.extract_tb(where)):
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename == file:
             yield frame.lineno
