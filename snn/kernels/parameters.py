@@ -55,6 +55,9 @@ class NeuronParameters(NamedTuple):
     """Factors on the outgoing spikes (dropout), ``[batch or 1, step or 1, unit]``."""
     start: Mapping[str, float] | None = None
     """States at the start that differ from their declaration."""
+    taps: Tensor | None = None
+    """What a spike is worth to its own layer 1, 2, ... steps later, ``[tap, unit]``: delays of the
+    recurrent connections (:mod:`snn.neurons.delays`); None for one step."""
 
     @property
     def initial(self) -> tuple[float, ...]:
@@ -258,6 +261,10 @@ def _check_neuron(layer: NeuronParameters, units: int, like: Tensor) -> None:
         raise ValueError(
             "recurrence='current': must be previous where a drive can cause a spike in its own step"
         )
+    if layer.taps is not None:
+        _check("taps", layer.taps, (max(layer.taps.shape[0], 1), units), like)
+        if layer.recurrent_weight is None or layer.recurrence == "current":
+            raise ValueError("taps: delays are of recurrent weights with recurrence='previous'")
     unknown = set(layer.start or {}) - set(layer.neuron.states)
     if unknown:
         raise ValueError(f"start of {', '.join(sorted(unknown))}: the neuron has no such state")

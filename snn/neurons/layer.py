@@ -30,6 +30,9 @@ class LayerState(NamedTuple):
     """By the names of the neuron's state variables."""
     sent: Tensor
     """The previous step's spikes as the recurrent weights saw them, dropout applied."""
+    past: Tensor | None = None
+    """Of recurrent delays: what was sent in the last steps, the latest first,
+    ``[batch, tap, unit]``."""
 
     @classmethod
     def rest(
@@ -58,6 +61,7 @@ def neuron_layer(
     mask: Tensor | None = None,
     start: Mapping[str, float] | None = None,
     record: dict[str, list[Tensor]] | None = None,
+    taps: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, LayerState]:
     """Run a layer of declared neurons over a sequence.
 
@@ -79,6 +83,8 @@ def neuron_layer(
         start: values of states at rest that differ from their declaration.
         record: by the names of states, lists to which each step's values before the step are
             added, ``[batch, unit]`` each; None keeps none.
+        taps: delays of the recurrent connections: what a spike is worth 1, 2, ... steps later,
+            ``[tap, unit]`` (:mod:`snn.neurons.delays`); None: it arrives one step later.
 
     Returns:
         Spikes ``S(0..T-1)`` and what was compared with the threshold, ``v(0..T-1)``, both
@@ -102,6 +108,7 @@ def neuron_layer(
         mask=mask,
         start=start,
         record=record,
+        taps=taps,
     )
 
 
@@ -118,10 +125,13 @@ def run(
     mask: Tensor | None = None,
     start: Mapping[str, float] | None = None,
     record: dict[str, list[Tensor]] | None = None,
+    taps: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, LayerState]:
     """:func:`neuron_layer` from the feed-forward drive ``[batch, step, unit]``."""
     batch, steps, units = drive.shape
-    states, sent = state or LayerState.rest(neuron, batch, units, drive, start or {})
+    states, sent, past = state or LayerState.rest(neuron, batch, units, drive, start or {})
+    if taps is not None and past is None:
+        past = drive.new_zeros(batch, len(taps), units)
     # As tensors, which torch.exp and its like want; a number of one entry rounds like a plain one.
     numbers = {n: v for n, v in values.items() if not isinstance(v, Tensor)}
     tensors = {n: drive.new_tensor(v) for n, v in numbers.items()}
@@ -134,7 +144,8 @@ def run(
     spikes, compared = [], []
     for h, m in zip(drive.unbind(1), masks, strict=True):
         if recurrent_weight is not None and not current:
-            h = h + torch.einsum("ab,bc->ac", sent, recurrent_weight)
+            arriving = sent if taps is None else torch.einsum("atb,tb->ab", past, taps)
+            h = h + torch.einsum("ab,bc->ac", arriving, recurrent_weight)
         v, after = neuron.step(Values(**states), h, p)
         z = spike(v - neuron.threshold, scale, surrogate)
         spikes.append(z)
@@ -142,11 +153,13 @@ def run(
         for name, kept in (record or {}).items():
             kept.append(states[name])
         sent = z if m is None else z * m
+        if taps is not None:
+            past = torch.cat([sent[:, None], past[:, :-1]], 1)
         if current:  # what is compared did not need the drive
             h = h + torch.einsum("ab,bc->ac", sent, recurrent_weight)
             _, after = neuron.step(Values(**states), h, p)
         states = {name: _like(value, z) for name, value in after(z).items()}
-    return torch.stack(spikes, 1), torch.stack(compared, 1), LayerState(states, sent)
+    return torch.stack(spikes, 1), torch.stack(compared, 1), LayerState(states, sent, past)
 
 
 def _like(value: Tensor | float, z: Tensor) -> Tensor:

@@ -33,6 +33,8 @@ class StageTensors(NamedTuple):
     """``[unit, unit]``."""
     rows: Tensor
     """What the neuron computes with, ``[row, unit]``; of an encoder: beta, gain and bias."""
+    taps: Tensor | None = None
+    """What a spike is worth to its own layer 1, 2, ... steps later, ``[tap, unit]``: delays."""
 
 
 class StageCode(NamedTuple):
@@ -115,7 +117,7 @@ def encoded(
         if layer.bias is not None:
             given["bias"] = layer.bias
         of_neurons = rows(program.rows, given, layer.weight.shape[1], like)
-        tensors = StageTensors(layer.weight, layer.recurrent_weight, of_neurons)
+        tensors = StageTensors(layer.weight, layer.recurrent_weight, of_neurons, layer.taps)
         if (mask := layer.mask) is not None:
             fixed.append(mask.to(like.dtype).expand(x.batch, mask.shape[1], mask.shape[2]))
         code = StageCode(

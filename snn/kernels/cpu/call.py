@@ -102,6 +102,9 @@ class Call:
         target.threshold, target.scale = stage.numbers
         target.recurrent = self.pointer(stage.tensors.recurrent)
         target.rows = self.pointer(stage.tensors.rows)
+        if stage.tensors.taps is not None:
+            target.taps = self.pointer(stage.tensors.taps)
+            target.nb_taps = stage.tensors.taps.shape[0]
         if stage.mask is not None:
             target.mask, target.mask_steps = self.pointer(stage.mask), stage.mask.shape[1]
 

@@ -51,13 +51,13 @@ Input = _struct(
 )
 Stage = _struct(
     "Stage",
-    integers="kind units surrogate lag keep mask_steps",
+    integers="kind units nb_taps surrogate lag keep mask_steps",
     doubles="threshold scale",
-    pointers="neuron recurrent rows initial mask kept spikes counts dense_spikes grad_counts "
-    "grad_dense grad_recurrent grad_rows grad_drive",
-    order="kind units neuron recurrent rows initial threshold scale surrogate lag keep mask "
+    pointers="neuron recurrent rows initial taps mask kept spikes counts dense_spikes grad_counts "
+    "grad_dense grad_recurrent grad_rows grad_taps grad_drive",
+    order="kind units neuron recurrent rows initial taps nb_taps threshold scale surrogate lag keep mask "
     "mask_steps kept spikes counts dense_spikes grad_counts grad_dense grad_recurrent grad_rows "
-    "grad_drive",
+    "grad_taps grad_drive",
 )
 Readout = _struct(
     "Readout",

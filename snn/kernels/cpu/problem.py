@@ -97,9 +97,10 @@ def decode(args: Arguments) -> tuple[list[Stage], Readout | None]:
     return stages, readout
 
 
-_NEURONS_PRESENT = 0b101
-_ENCODER_PRESENT = 0b100
-_RECURRENT = 0b010
+_NEURONS_PRESENT = 0b0101
+_ENCODER_PRESENT = 0b0100
+_RECURRENT = 0b0010
+_DELAYED = 0b1000
 
 
 def _checked_program(code: StageCode, position: int) -> Program | None:
@@ -109,7 +110,10 @@ def _checked_program(code: StageCode, position: int) -> Program | None:
         fits, program = fits and position == 0 and code.neuron == 0, None
     else:
         program = programs.numbered(code.neuron)
-        fits = fits and program is not None and code.present & ~_RECURRENT == _NEURONS_PRESENT
+        optional = _RECURRENT | _DELAYED
+        fits = fits and program is not None and code.present & ~optional == _NEURONS_PRESENT
+        if code.present & _DELAYED:
+            fits = fits and bool(code.present & _RECURRENT) and code.lag == 2
         if fits and code.present & _RECURRENT and code.lag == 1:
             fits = program.latency > 0
     if not fits:
@@ -129,7 +133,9 @@ def _check_shapes(args: Arguments, stages: list[Stage], readout: Readout | None)
         flat = isinstance(of_neurons, Tensor) and of_neurons.dim() == 2
         units = of_neurons.shape[1] if flat else 0
         nb_rows = 3 if program is None else len(program.rows)
-        shapes = (inputs, units), (units, units), (nb_rows, units)
+        taps = stage.tensors.taps
+        nb_taps = taps.shape[0] if isinstance(taps, Tensor) and taps.dim() == 2 else 0
+        shapes = (inputs, units), (units, units), (nb_rows, units), (max(nb_taps, 1), units)
         _require(0 < units < _MOST_UNITS, "a stage has too few or too many units")
         for bit, (tensor, shape) in enumerate(zip(stage.tensors, shapes, strict=True)):
             if stage.code.present >> bit & 1:

@@ -35,6 +35,8 @@ struct Stage {
   const void* recurrent;  // V [H, H]
   const void* rows;       // [R, H]: what the neuron computes with; of an encoder: beta, gain, bias
   const double* initial;  // [K]: states before the first step
+  const void* taps;       // [nb_taps, H]: what a spike is worth 1, 2, ... steps later, see delays.hpp
+  int64_t nb_taps;
   double threshold, scale;
   int64_t surrogate;      // an enum Surrogate
   int64_t lag;            // 1 + steps from a spike to the recurrent drive: 2 "previous", 1 "current"
@@ -52,6 +54,7 @@ struct Stage {
   // Gradients that go out.
   void* grad_recurrent;   // [H, H]
   void* grad_rows;        // [R, H]
+  void* grad_taps;        // [nb_taps, H]
   void* grad_drive;       // [batch, steps, H]: of the stage's feed-forward drive x W
 };
 

@@ -32,12 +32,24 @@ template <typename T>
 struct StageGradients {
   Buffer<T> out;        // [V | W'], [H, width] in planes of plane_size(H)
   Buffer<T> rows;       // [R, own]
+  Buffer<T> taps;       // [nb_taps, own]
+};
+
+// Delayed spikes as they arrive: events with values, see BlockEvents.
+template <typename T>
+struct Arrivals {
+  std::vector<int32_t> unit;
+  std::vector<T> value;
+  std::vector<int64_t> offset;
 };
 
 template <typename T>
 struct BackwardScratch {
   Buffer<T> incoming, slope, states, counts, channels, trace;
   std::vector<const T*> kept;  // of one step and sample
+  Buffer<T> delayed, value, ring;
+  Buffer<int32_t> index;
+  Arrivals<T> arrivals;
   GroupScratch<T> groups;
   typename Factor<T>::Scratch product;
   std::vector<Buffer<T>> rows;  // of each stage: [steps + lag, count] rows in planes
@@ -78,17 +90,93 @@ void mask_and_add(const Plan<T>& plan, const StagePlan<T>& s, Block<T> block, in
 template <typename T>
 void accumulate_out(const StagePlan<T>& s, Block<T> block, const uint64_t* spikes, int64_t steps,
                     int64_t last, Planes<T> rows, T* out, GroupScratch<T>& scratch) {
-  if (s.width == 0) return;
-  // where a spike at t = 0 meets its row, without dI if not recurrent
-  rows = rows.from(s.own - s.recurrent);
+  const int64_t recurrent = s.taps ? 0 : s.recurrent, width = recurrent + s.down_own;
+  if (width == 0) return;
+  // where a spike at t = 0 meets its row, without dh if not recurrent
+  rows = rows.from(s.own - recurrent);
   rows.data = rows.row(s.lag, 0);
+  if (s.taps) out += s.recurrent / kLanes<T> * plane_size<T>(s.units);
   const T* mask = static_cast<const T*>(s.io->mask);
   if (mask) mask += block.first * s.io->mask_steps * s.units;
   for_windows<T>(last + 1, block.count, [&](Window window) {
     ByUnit<T> groups(s.units, block.count, window, scratch);
     groups.transpose(spikes, s.words, steps, mask, s.io->mask_steps);
-    groups.add_rows_to(out, plane_size<T>(s.units), s.width, rows);
+    groups.add_rows_to(out, plane_size<T>(s.units), width, rows);
   });
+}
+
+// The spikes of a block as they arrive after their delays, up to step `end`.
+template <typename T>
+BlockEvents<T> arrivals(const StagePlan<T>& s, Block<T> block, const uint64_t* spikes,
+                        int64_t steps, int64_t end, BackwardScratch<T>& scratch) {
+  Arrivals<T>& found = scratch.arrivals;
+  found.unit.clear();
+  found.value.clear();
+  found.offset.clear();
+  int32_t* index = scratch.index.need(s.units + kSpareIndices);
+  T* value = scratch.value.need(s.units);
+  for (int64_t i = 0; i < block.count; ++i) {
+    DelayLine<T> line(s, scratch.ring);
+    for (int64_t t = 0; t < steps; ++t) {
+      found.offset.push_back(static_cast<int64_t>(found.unit.size()));
+      if (t >= end) continue;
+      const int64_t late = line.arriving(t, index, value);
+      found.unit.insert(found.unit.end(), index, index + late);
+      found.value.insert(found.value.end(), value, value + late);
+      const int64_t fired = set_bits(spikes + (i * steps + t) * s.words, s.words, index);
+      const Sent<T> sent = apply_mask<T>(s, block.first + i, t, index, value, fired);
+      line.send(t, sent.index, sent.value, sent.count);
+    }
+    found.offset.push_back(static_cast<int64_t>(found.unit.size()));
+  }
+  found.unit.push_back(0);  // so that there is an address
+  found.value.push_back(0);
+  return {found.unit.data(), found.value.data(), found.offset.data(), steps, nullptr};
+}
+
+// dV where spikes are delayed: what arrives at t meets dh(t), known for t < end.
+template <typename T>
+void accumulate_delayed(const StagePlan<T>& s, Block<T> block, const uint64_t* spikes,
+                        int64_t steps, int64_t end, Planes<T> rows, T* out,
+                        BackwardScratch<T>& scratch) {
+  const BlockEvents<T> events = arrivals(s, block, spikes, steps, end, scratch);
+  rows.data = rows.row(1, 0);
+  for_windows<T>(end, block.count, [&](Window window) {
+    ByUnit<T> groups(s.units, block.count, window, scratch.groups);
+    groups.sort(events);
+    groups.add_rows_to(out, plane_size<T>(s.units), s.own, rows);
+  });
+}
+
+// incoming of step t += what the arrivals of its spikes want, and the gradient of the taps.
+// wanted(t) = dh(t) V^T for all steps, [steps + 1, count, own].
+template <typename T>
+void through_delays(const StagePlan<T>& s, Block<T> block, int64_t t, int64_t steps,
+                    const uint64_t* spikes, const T* wanted, T* incoming, T* grad_taps,
+                    BackwardScratch<T>& scratch) {
+  const int64_t step = block.count * s.own, most = std::min(s.nb_taps, steps - t);
+  for (int64_t tau = 1; tau <= most; ++tau) {
+    const T* taps = s.taps + (tau - 1) * s.own;
+    const T* from = wanted + (t + tau) * step;
+    for (int64_t i = 0; i < block.count; ++i)
+      for (int64_t j = 0; j < s.own; j += kLanes<T>) {
+        T* to = incoming + i * s.own + j;
+        store<T>(to, load<T>(to) + load<T>(taps + j) * load<T>(from + i * s.own + j));
+      }
+  }
+  if (!s.io->grad_taps) return;
+  int32_t* index = scratch.index.need(s.units + kSpareIndices);
+  T* value = scratch.value.need(s.units);
+  for (int64_t i = 0; i < block.count; ++i) {
+    const int64_t fired = set_bits(spikes + (i * steps + t) * s.words, s.words, index);
+    const Sent<T> sent = apply_mask<T>(s, block.first + i, t, index, value, fired);
+    for (int64_t tau = 1; tau <= most; ++tau) {
+      const T* from = wanted + (t + tau) * step + i * s.own;
+      T* to = grad_taps + (tau - 1) * s.own;
+      for (int64_t k = 0; k < sent.count; ++k)
+        to[sent.index[k]] += from[sent.index[k]] * (sent.value ? sent.value[k] : T(1));
+    }
+  }
 }
 
 // The whole block back in time from `last`, the last step whose spikes have a gradient. The d' part
@@ -116,6 +204,8 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
     std::memset(rows.from(j).row(zero, 0), 0,
                 sizeof(T) * (last + s.lag + 1 - zero) * n * kLanes<T>);
 
+  T* wanted = s.taps ? scratch.delayed.zeros((plan.steps + 1) * step) : nullptr;
+
   for (int64_t top = last; top >= 0; top -= chunk) {
     const int64_t bottom = std::max<int64_t>(top - chunk + 1, 0);
     if (transposed.depth() > 0)
@@ -123,10 +213,19 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
                (top - bottom + 1) * n, s.segments, transposed, scratch.product);
     else
       std::memset(incoming, 0, sizeof(T) * (top - bottom + 1) * step);
+    if (s.taps) {
+      const Segment own_part[2] = {{0, s.units}, {own, 0}};
+      multiply(Planes<T>{rows.row(bottom + s.lag, 0), rows.plane, n}, wanted + (bottom + 1) * step,
+               (top - bottom + 1) * n, own_part, plan.memory->stages[stage].delayed,
+               scratch.product);
+    }
     for (int64_t t = top; t >= bottom; --t) {
       const T* compared = trace.kept + t * step;
       T* in = incoming + (t - bottom) * step;
       surrogate_derivatives<T>(s.io->surrogate, compared, slope, step, s.threshold, s.scale);
+      if (s.taps)
+        through_delays(s, block, t, plan.steps, trace.spikes, wanted, in, grads.taps.data(),
+                       scratch);
       if (s.io->mask || s.io->grad_dense) mask_and_add(plan, s, block, t, in);
       for (int64_t i = 0; i < n; ++i) {
         const int64_t o = i * own;
@@ -149,6 +248,10 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
   }
   accumulate_out<T>(s, block, trace.spikes, plan.steps, last, rows, grads.out.data(),
                     scratch.groups);
+  if (s.taps)
+    accumulate_delayed<T>(s, block, trace.spikes, plan.steps,
+                          std::min(std::max<int64_t>(last + 1 - s.ahead, 0), plan.steps), rows,
+                          grads.out.data(), scratch);
 }
 
 }  // namespace snn

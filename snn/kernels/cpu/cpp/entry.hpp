@@ -61,6 +61,10 @@ void sum_gradients(const Plan<T>& plan, const std::vector<Worker<T>*>& workers, 
       sum_rows<T>(
           workers, [&](Worker<T>& w) { return w.grads[s].rows.data() + r * stage.own; }, kLanes<T>,
           0, 1, stage.units, static_cast<T*>(stage.io->grad_rows) + r * stage.units);
+    for (int64_t r = 0; stage.io->grad_taps && r < stage.nb_taps; ++r)
+      sum_rows<T>(
+          workers, [&](Worker<T>& w) { return w.grads[s].taps.data() + r * stage.own; }, kLanes<T>,
+          0, 1, stage.units, static_cast<T*>(stage.io->grad_taps) + r * stage.units);
   }
 }
 
@@ -78,6 +82,8 @@ void require_known(const Problem& p) {
       const Neuron<T>* neuron = static_cast<const Neuron<T>*>(stage.neuron);
       require(neuron && neuron->version == kNeuronVersion, kUnknownCode);
       require(stage.lag == 2 || !stage.recurrent || neuron->latency > 0, kUnknownCode);
+      const bool delayed = stage.taps != nullptr;
+      require(!delayed || (stage.recurrent && stage.lag == 2 && stage.nb_taps > 0), kUnknownCode);
     }
     require(!stage.mask || stage.mask_steps == 1 || stage.mask_steps == p.steps, kUnknownCode);
   }

@@ -1,6 +1,7 @@
 // Forward pass of one layer of neurons for one sample.
 #pragma once
 
+#include "delays.hpp"
 #include "input.hpp"
 #include "plan.hpp"
 #include "rows.hpp"
@@ -17,7 +18,7 @@ struct SampleTrace {
 
 template <typename T>
 struct ForwardScratch {
-  Buffer<T> states, arriving, nothing, rows, value, spare, counts;
+  Buffer<T> states, arriving, nothing, rows, value, spare, counts, delays;
   std::vector<T*> kept;  // of one step
   Buffer<int32_t> index;
   Buffer<T> input;     // [count, steps, own]: the drive of the first stage, see drive_by_plane
@@ -81,7 +82,8 @@ void neurons_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
   const bool sum_events = drive == nullptr, current = s.recurrent && s.lag == 1;
   // S(t) [V | W'] of the last step: its first part arrives in this one.
   T* now = scratch.rows.zeros(std::max<int64_t>(s.width, 1));
-  T* arriving = s.recurrent && !current ? now : scratch.arriving.zeros(own);
+  T* arriving = s.recurrent && !current && !s.taps ? now : scratch.arriving.zeros(own);
+  DelayLine<T> delays(s, scratch.delays);
   const T* nothing = scratch.nothing.zeros(own);
   T* states = scratch.states.need(s.nb_states * own);
   int32_t* index = scratch.index.need(s.units + kSpareIndices);
@@ -108,6 +110,10 @@ void neurons_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
     if (current) {
       s.neuron->compare(rows);
     } else {
+      if (s.taps) {
+        const int64_t late = delays.arriving(t, index, value);
+        add_rows<T, true>(arriving, s.out, s.stride, index, value, late, own);
+      }
       if (sum_events) sum(t);
       s.neuron->forward[keep](rows);
     }
@@ -120,8 +126,14 @@ void neurons_forward(const Plan<T>& plan, const StagePlan<T>& s, int64_t b, Samp
     write_spikes<T>(s, b, t, plan.steps, index, fired);
     total += fired;
     const Sent<T> sent = apply_mask<T>(s, b, t, index, value, fired);
-    add_rows<T, true>(now, s.out, s.stride, sent.index, sent.value, sent.count, s.width);
-    copy_row<T>(down + t * s.down_own, now + s.recurrent, s.down_own);
+    if (s.taps) {
+      delays.send(t, sent.index, sent.value, sent.count);
+      add_rows<T, true>(down + t * s.down_own, s.out + s.recurrent, s.stride, sent.index,
+                        sent.value, sent.count, s.down_own);
+    } else {
+      add_rows<T, true>(now, s.out, s.stride, sent.index, sent.value, sent.count, s.width);
+      copy_row<T>(down + t * s.down_own, now + s.recurrent, s.down_own);
+    }
     if (current) {
       copy_row<T>(arriving, now, own);
       if (sum_events) sum(t);

@@ -40,10 +40,12 @@ inline std::string layout() {
     using S = Stage;
     text += "\nStage " + std::to_string(sizeof(S)) SNN_FIELD(kind) SNN_FIELD(units)
         SNN_FIELD(neuron) SNN_FIELD(recurrent) SNN_FIELD(rows) SNN_FIELD(initial)
+        SNN_FIELD(taps) SNN_FIELD(nb_taps)
         SNN_FIELD(threshold) SNN_FIELD(scale) SNN_FIELD(surrogate) SNN_FIELD(lag) SNN_FIELD(keep)
         SNN_FIELD(mask) SNN_FIELD(mask_steps) SNN_FIELD(kept) SNN_FIELD(spikes) SNN_FIELD(counts)
         SNN_FIELD(dense_spikes) SNN_FIELD(grad_counts) SNN_FIELD(grad_dense)
-        SNN_FIELD(grad_recurrent) SNN_FIELD(grad_rows) SNN_FIELD(grad_drive);
+        SNN_FIELD(grad_recurrent) SNN_FIELD(grad_rows) SNN_FIELD(grad_taps)
+        SNN_FIELD(grad_drive);
   }
   {
     using S = Readout;

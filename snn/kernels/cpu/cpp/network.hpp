@@ -28,6 +28,7 @@ struct Worker {
     for (size_t s = 0; s < plan.stages.size(); ++s) {
       const StagePlan<T>& stage = plan.stages[s];
       grads[s].out.zeros(std::max<int64_t>(planes_of<T>(stage.units, stage.width), 1));
+      grads[s].taps.zeros(std::max<int64_t>(stage.nb_taps * stage.own, 1));
       grads[s].rows.zeros(std::max<int64_t>(stage.nb_rows * stage.own, 1));
     }
     if (plan.input_weight) grad_input.zeros(planes_of<T>(plan.problem->input.units, plan.stages[0].own));

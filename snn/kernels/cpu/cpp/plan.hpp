@@ -39,6 +39,8 @@ struct StagePlan {
   int64_t nb_rows = 0, nb_states = 0, nb_kept = 0;
   int64_t latency = 2, ahead = 0;       // see Neuron
   const T* rows = nullptr;              // [R, own]
+  const T* taps = nullptr;              // [nb_taps, own] or null: delays
+  int64_t nb_taps = 0;
   const T* out = nullptr;               // [V | W'], [H, stride]
   Segment segments[2] = {};             // of an adjoint row, that the product takes
 };
@@ -47,8 +49,9 @@ struct StagePlan {
 template <typename T>
 struct PlanMemory {
   struct OfStage {
-    Buffer<T> out, rows;
-    Factor<T> transposed;
+    Buffer<T> out, rows, taps;
+    Factor<T> transposed;  // of [V | W'], or of W' alone where V has delays
+    Factor<T> delayed;     // of V then
   };
   std::vector<OfStage> stages;
   Buffer<T> input, readout;
@@ -114,7 +117,13 @@ void plan_stage(const Problem& p, int64_t s, bool backward, StagePlan<T>& plan,
   if (v) copy_padded(v, h, h, out, plan.stride, 0);
   if (o) copy_padded(w, h, o, out, plan.stride, plan.recurrent);
   plan.out = out;
-  plan.segments[0] = {0, v ? h : 0};
+  if (io.taps) {
+    plan.nb_taps = io.nb_taps;
+    T* taps = memory.taps.zeros(io.nb_taps * plan.own);
+    copy_padded(static_cast<const T*>(io.taps), io.nb_taps, h, taps, plan.own, 0);
+    plan.taps = taps;
+  }
+  plan.segments[0] = {0, v && !plan.taps ? h : 0};
   plan.segments[1] = {plan.own, o};
   if (!backward) return;
   const int64_t first = plan.segments[0].length, recurrent = plan.recurrent;
@@ -122,6 +131,9 @@ void plan_stage(const Problem& p, int64_t s, bool backward, StagePlan<T>& plan,
   memory.transposed.pack(first + o, plan.own, [=](int64_t k, int64_t j) {
     return j < h ? out[j * stride + (k < first ? k : recurrent + k - first)] : T(0);
   });
+  if (plan.taps)
+    memory.delayed.pack(h, plan.own,
+                        [=](int64_t k, int64_t j) { return j < h ? out[j * stride + k] : T(0); });
 }
 
 template <typename T>
