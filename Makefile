@@ -1,6 +1,7 @@
 # make train   set up .venv, train on the built-in data, show the result
 # make test    set up .venv with the test tools, check style, run the tests but for long tails
 # make test-all   the same with the long tails: more kills, cases and launchers, the benchmarks
+# make docs    build the documentation as a site, site/index.html
 # make fetch   download Fashion-MNIST, SHD and Braille ahead of time
 # make clean   remove .venv and what tests and builds leave behind
 
@@ -8,7 +9,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: train test test-all lint fetch clean
+.PHONY: train test test-all lint docs fetch clean
 
 train: $(VENV)/.installed
 	$(BIN)/python train.py
@@ -27,6 +28,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m mkdocs build --strict
+
 fetch: $(VENV)/.installed
 	$(BIN)/python -m snn.data fetch fashion_mnist shd tbl
 
@@ -43,4 +47,4 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache .hypothesis

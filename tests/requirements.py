@@ -9,6 +9,7 @@ triton    Triton, whose interpreter runs the GPU kernels without a GPU
 slurm     Slurm's programs, munge, and submitit
 data      real data sets below ``SNN_DATA`` and golden vectors below ``SNN_GOLDEN``
 launchers the plugins of ``pip install -e '.[cluster]'``
+docs      mkdocs and what the site needs, ``pip install -e '.[docs]'``
 ========= ========================================================================================
 """
 
@@ -46,8 +47,13 @@ def _launchers() -> str | None:
     return _package("joblib") or _package("submitit")
 
 
-def _package(name: str) -> str | None:
-    return None if importlib.util.find_spec(name) else f"no {name}: pip install -e '.[cluster]'"
+def _docs() -> str | None:
+    modules = ("mkdocs", "material", "mkdocstrings_handlers", "latex2mathml")
+    return next((why for name in modules if (why := _package(name, "docs"))), None)
+
+
+def _package(name: str, extra: str = "cluster") -> str | None:
+    return None if importlib.util.find_spec(name) else f"no {name}: pip install -e '.[{extra}]'"
 
 
 def _data() -> str | None:
@@ -67,6 +73,7 @@ CHECKS: Mapping[str, Callable[[], str | None]] = {
     "slurm": _slurm,
     "data": _data,
     "launchers": _launchers,
+    "docs": _docs,
 }
 
 
