@@ -33,6 +33,10 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 class BuildKernels(build_ext):
     """Builds what this machine's compiler can build, and says what is lost with the rest."""
 
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or True  # libraries beside each other, on all cores
+
     def run(self) -> None:
         self.missing: dict[str, Exception] = {}
         super().run()

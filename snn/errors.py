@@ -26,6 +26,14 @@ class DataError(SnnError):
     """A data file that is missing or damaged; the message names file and place."""
 
 
+class InputError(SnnError):
+    """Samples of a shape, type or range of values that a network cannot take."""
+
+
+class ExportError(SnnError):
+    """A network or graph that another program's format cannot hold, or the other way round."""
+
+
 class RunError(SnnError):
     """A run directory that cannot be used as asked (taken, nothing to resume, other config)."""
 

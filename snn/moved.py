@@ -32,6 +32,7 @@ MOVED = {
     "snn.module": "snn.training.module",
     "snn.schedulers": "snn.training.schedulers",
     "snn.surrogate": "snn.neurons.surrogate",
+    "snn.training.plots": "snn.plots",
 }
 """Old name -> new name; modules below them moved along."""
 

@@ -35,8 +35,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 PRELOADED = (
     *("snn.runs.run", "snn.sweeps.job", "snn.config.assembly", "snn.analysis.summary"),
-    *("snn.analysis.watch", "snn.data", "snn.network", "snn.kernels", "snn.cli.command"),
-    *("snn.cli.printout", "hydra_plugins.snn_sweeper", "pytorch_lightning.loggers"),
+    *("snn.config.rehearsal", "snn.analysis.watch", "snn.data.shd", "snn.data.tbl"),
+    *("snn.data.fashion_mnist", "snn.data.randman", "snn.network", "snn.kernels"),
+    *("snn.cli.train", "snn.cli.summary", "snn.cli.command", "snn.cli.printout"),
+    *("hydra_plugins.snn_sweeper", "pytorch_lightning.loggers"),
     *("torch.utils.tensorboard", "torch.profiler"),
     *("matplotlib.pyplot", "PIL.PngImagePlugin", "antlr4", "multiprocessing.forkserver"),
 )
@@ -44,7 +46,7 @@ PRELOADED = (
 # Variables that are read when they are needed, never at an import, or that an import itself sets.
 HARMLESS = frozenset(
     {"HYDRA_FULL_ERROR", "PATH", "PYTEST_CURRENT_TEST", "SLURM_CONF", "SLURM_RESTART_COUNT"}
-    | {"CUDA_VISIBLE_DEVICES", "TMPDIR", "SNN_DATA", "SNN_CACHE", "SNN_TEST_HOLD"}
+    | {"CUDA_VISIBLE_DEVICES", "MPLBACKEND", "TMPDIR", "SNN_DATA", "SNN_CACHE", "SNN_TEST_HOLD"}
     | {"PYTORCH_NVML_BASED_CUDA_CHECK", "TORCHINDUCTOR_CACHE_DIR"}
 )
 

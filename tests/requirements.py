@@ -10,6 +10,8 @@ slurm     Slurm's programs, munge, and submitit
 data      real data sets below ``SNN_DATA`` and golden vectors below ``SNN_GOLDEN``
 launchers the plugins of ``pip install -e '.[cluster]'``
 docs      mkdocs and what the site needs, ``pip install -e '.[docs]'``
+browser   a Chromium, in which the report of a sweep is tried
+interop   the programs that networks are exported to
 ========= ========================================================================================
 """
 
@@ -17,11 +19,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+INTEROP = ("nir", "nirtorch", "norse", "spikingjelly", "neurobench", "onnx", "onnxruntime")
 
 
 def _cpu() -> str | None:
@@ -52,6 +57,21 @@ def _docs() -> str | None:
     return next((why for name in modules if (why := _package(name, "docs"))), None)
 
 
+def chromium_path() -> str | None:
+    """The path of a Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+def _browser() -> str | None:
+    return None if chromium_path() else "no browser: apt-get install chromium"
+
+
+def _interop() -> str | None:
+    missing = [name for name in INTEROP if not importlib.util.find_spec(name)]
+    return f"no {', '.join(missing)}: pip install -e '.[interop]'" if missing else None
+
+
 def _package(name: str, extra: str = "cluster") -> str | None:
     return None if importlib.util.find_spec(name) else f"no {name}: pip install -e '.[{extra}]'"
 
@@ -74,6 +94,8 @@ CHECKS: Mapping[str, Callable[[], str | None]] = {
     "data": _data,
     "launchers": _launchers,
     "docs": _docs,
+    "browser": _browser,
+    "interop": _interop,
 }
 
 

@@ -21,7 +21,7 @@ def test_a_run_in_this_process_keeps_no_command_from_being_forked(
     process = started("--help")
     assert isinstance(process, Forked)
     assert process.wait(300) == 0
-    monkeypatch.setenv("MPLBACKEND", "agg")  # may matter to an import
+    monkeypatch.setenv("SNN_CPU_KERNELS", "baseline")  # may matter to an import
     other = started("--help")
     other.kill()
     other.communicate()

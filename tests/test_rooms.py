@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "snn"
 # From the bottom up; those at the top may import from all.
 ROOMS = (
     *("errors", "moved", "checks", "files"),
-    *("neurons", "events", "kernels", "network", "data", "training"),
-    *("config", "runs", "sweeps", "analysis", "cli"),
+    *("neurons", "events", "kernels", "network", "export", "plots", "data", "training"),
+    *("config", "runs", "sweeps", "analysis", "evaluation", "cli"),
 )
 # Reads records, which runs write: what started them is no business of it.
 APART = {("analysis", "sweeps")}

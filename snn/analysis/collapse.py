@@ -81,8 +81,10 @@ def explanation(study: Study, collapse: Collapse) -> str:
     count, total = int(collapse.mask.sum()), len(collapse.mask)
     limit = f"{100 * collapse.limit:.1f} %"
     if not count:
-        return f"No run collapsed: all {total} are above {limit} on training data (final weights)."
-    text = f"{count} of {total} runs collapsed (final training accuracy of at most {limit}"
+        above = "it is" if total == 1 else f"all {total} are"
+        return f"No run collapsed: {above} above {limit} on training data (final weights)."
+    of = "The only run" if total == 1 else f"{count} of {total} runs"
+    text = f"{of} collapsed (final training accuracy of at most {limit}"
     lost = int(collapse.not_finite.sum())
     text += f", or a loss that is not finite: {lost})." if lost else ")."
     telling = [c for c in collapse.causes if c.excess >= 0.25 and c.collapsed][:3]

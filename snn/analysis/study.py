@@ -15,8 +15,8 @@ from snn.analysis.records import Records, Run
 
 # What is shown of each run, beside the metric it is ranked by.
 QUANTITIES = ("train", "val", "test", "seconds", "spikes", "synops")
-# Where activity is read from: a search leaves the test part alone.
-MEASURED = ("test", "val", "train")
+# Where activity is read from: what is chosen by comes before what is reported once.
+MEASURED = ("val", "test", "train")
 
 
 @dataclass
@@ -69,6 +69,16 @@ class Study:
         return bool((self.points["n"] > 1).any())
 
     @property
+    def spreads(self) -> bool:
+        """Whether any value of any axis was run more than once, so that a spread is known."""
+        return any((self.frame[key].value_counts() > 1).any() for key in self.keys)
+
+    @property
+    def validated(self) -> bool:
+        """Whether any run has a validation part, so that nothing else need be chosen by."""
+        return bool(self.frame["val"].notna().any())
+
+    @property
     def tested(self) -> bool:
         """Whether any run measured the test part."""
         return bool(self.frame["test"].notna().any())
@@ -104,9 +114,18 @@ def studies(records: Records, asked: str | None) -> list[Study]:
     return [make_study(n, [run for run in completed if run.data == n], asked) for n in names]
 
 
-def make_study(data: str, runs: Sequence[Run], asked: str | None = None) -> Study:
-    """Put the completed runs of one data set in order."""
-    kept, notes = _distinct(runs)
+def make_study(
+    data: str, runs: Sequence[Run], asked: str | None = None, distinct: bool = True
+) -> Study:
+    """Put the completed runs of one data set in order.
+
+    Args:
+        data: its name.
+        runs: completed ones.
+        asked: the metric to rank by.
+        distinct: of several records of one task, take the latest.
+    """
+    kept, notes = _distinct(runs) if distinct else (list(runs), [])
     metric = choose_metric(asked, kept)
     weights = metric.weights or _weights(kept)
     axes = find_axes(kept)
@@ -149,7 +168,7 @@ def _number(value: object) -> float:
 
 
 def spikes(run: Run, weights: str) -> float:
-    """Spikes of all hidden layers per sample, of the test part if it was measured."""
+    """Spikes of all hidden layers per sample, of the validation part if there is one."""
     for split in MEASURED:
         prefix, end = f"metrics.{weights}.{split}.hidden", "/spikes_per_sample"
         found = [v for k, v in run.result.items() if k.startswith(prefix) and k.endswith(end)]

@@ -28,6 +28,8 @@ LATEX = {
     "–": "--",
 }
 MOST_ON_A_PAGE = 40  # rows of a table in LaTeX
+FIRST_OPEN = 20  # rows of a long table in the report, until one asks for all; see report.css
+MOST_OPEN = 25  # rows of a table that is shown all
 MOST_SHOWN = 12  # rows of a long table in a terminal; a few more are shown all
 
 
@@ -89,10 +91,15 @@ class Table:
 
         note = f'<p class="note">{html.escape(self.note)}</p>' if self.note else ""
         body = "\n".join(line(row, "td") for row in self.rows)
-        return (
-            f"<h3>{html.escape(self.title)}</h3>\n<div class='table'><table><thead>"
-            f"{line(self.columns, 'th')}</thead><tbody>\n{body}\n</tbody></table></div>{note}\n"
+        table = (
+            f'<div class="table"><table><thead>{line(self.columns, "th")}</thead>'
+            f"<tbody>\n{body}\n</tbody></table></div>"
         )
+        if len(self.rows) > MOST_OPEN:
+            label = f"Show all {len(self.rows)} rows, not the first {FIRST_OPEN} only"
+            box = f'<label class="more"><input type="checkbox"> {label}</label>'
+            table = f'<div class="fold">{table}{box}</div>'
+        return f"<h3>{html.escape(self.title)}</h3>\n{table}{note}\n"
 
     def rich(self) -> RichTable:
         """For a terminal: the first :data:`MOST_SHOWN` rows."""

@@ -25,17 +25,24 @@ def ranked_text(study: Study, mean: float, sd: float = float("nan")) -> str:
     return with_spread(mean, sd, metric.factor, 2 if metric.is_accuracy else 4)
 
 
-def values_table(study: Study) -> Table:
-    """Figures 13-20 and 23-26 of the thesis as numbers."""
-    splits = {"train": "train (%)", "val": "validation (%)"}
-    splits |= {"test": "test (%)"} if study.tested else {}
+def values_table(study: Study, thesis: bool = False) -> Table:
+    """What each value gives on training and validation data, and how long it takes.
+
+    Args:
+        study: whose values.
+        thesis: the thesis's own view instead, its figures 13-20 and 23-26 as numbers: training and
+            test data.
+    """
+    splits = {"train": "train (%)"}
+    splits |= {"val": "validation (%)"} if study.validated and not thesis else {}
+    splits |= {"test": "test (%)"} if thesis and study.tested else {}
     table = Table(
-        "values",
+        "thesis" if thesis else "values",
         "Each value, averaged over all other parameters",
         ["parameter", "value", "runs", *splits.values(), "time (s)"],
         words=2,
-        note=f"Mean ± standard deviation over runs; {study.weights} weights; time is that of "
-        "training.",
+        note=f"{'Mean ± standard deviation over runs' if study.spreads else 'One run each'}; "
+        f"{study.weights} weights; time is that of training.",
     )
     for axis in study.axes.axes:
         means = marginal_means(study, axis.key)
@@ -185,10 +192,13 @@ def _company(study: Study, best: pd.Series) -> str:
     if not study.metric.is_accuracy or n is None or len(study.points) < 2:
         return ""
     low, _ = wilson(best["value"], n)
-    others = int((study.points["value"].iloc[1:] >= low).sum())
+    others, left = int((study.points["value"].iloc[1:] >= low).sum()), len(study.points) - 1
+    share = {0: "None", left: "All"}.get(others, str(others))
+    lie = f"{share} of the {left} other points {'lies' if others == 1 else 'lie'}"
+    if left == 1:
+        lie = "The other point lies" if others else "The other point does not lie"
     return (
-        f"{others} of the {len(study.points) - 1} other points lie within the best one's 95 % "
-        f"interval on {n} {study.metric.title.split()[0]} samples."
+        f"{lie} within the best one's 95 % interval on {n} {study.metric.title.split()[0]} samples."
     )
 
 

@@ -27,6 +27,7 @@ def watch(
     total: int | None = None,
     interval: float = 5.0,
     sleep: Callable[[float], None] = time.sleep,
+    seen: Callable[[Records], None] | None = None,
 ) -> Progress:
     """Look every ``interval`` seconds; returns when all points have ended, or nobody goes on.
 
@@ -37,6 +38,7 @@ def watch(
         total: number of points; None: as planned by the sweeps in the directory.
         interval: seconds between looks.
         sleep: waits for so many seconds.
+        seen: is called with the records after each look.
 
     Raises:
         RunError: there is no such directory.
@@ -47,6 +49,8 @@ def watch(
         while True:
             records = read_records(directory, records)
             now = progress(records, metric, total or planned_names(directory))
+            if seen is not None:
+                seen(records)
             if live:
                 live.update(picture(now, records))
             elif (line := now.line()) != last and _counts(line) != _counts(last):

@@ -16,13 +16,17 @@ EPILOG = """\
 examples:
   python sweep_summary.py outputs/sweeps/randman
   python sweep_summary.py outputs/sweeps/tbl --metric final.val.loss
-  python sweep_summary.py outputs/sweeps/tbl --watch
+  python sweep_summary.py outputs/sweeps/tbl --watch --html
+  python sweep_summary.py outputs/tbl/RUN outputs/tbl/OTHER_RUN
 
 DIR/summary/ then holds results.csv and results.parquet (a row per run), each table as .md and .tex,
-each figure as .png and .svg, and report.html, which holds all of it and opens without a server.
+each figure as .png and .svg, and report.html, which holds all of it, can be sorted, filtered and
+brushed, and opens without a server. Of two or more runs, RUN/summary/ of the first holds what they
+differ in.
 
 Points are ranked by validation accuracy of the weights that did best on the validation part;
-without such a part by training accuracy. Test accuracy is reported once, of the best point.
+without such a part by training accuracy. Test accuracy is reported once, of the best point;
+--thesis adds that of every value.
 
 exit codes: 0 done; 1 DIR cannot be summarised; 2 wrong arguments; 130 stopped by Ctrl-C
 """
@@ -36,7 +40,14 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("dir", metavar="DIR", type=Path, help="searched at any depth for runs")
+    parser.add_argument(
+        "dir",
+        metavar="DIR",
+        nargs="+",
+        type=Path,
+        help="searched at any depth for runs; of two or more directories, each a run, the runs "
+        "are compared",
+    )
     parser.add_argument(
         "--metric",
         help="number in result.json to rank by, or its end: val, train.loss, final.test.accuracy, "
@@ -49,12 +60,23 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         "its point. Without it, a sweep that changes one thing at a time is compared with what it "
         "changes",
     )
+    parser.add_argument(
+        "--thesis",
+        action="store_true",
+        help="add the thesis's own view: training and test accuracy and time of every value. "
+        "Without it test accuracy is shown once, of the best point",
+    )
     watch = parser.add_argument_group("while it runs")
     watch.add_argument(
         "--watch",
         action="store_true",
         help="show done, running, failed and left, best so far and time left, until all is done; "
         "works on any machine that sees DIR",
+    )
+    watch.add_argument(
+        "--html",
+        action="store_true",
+        help="with --watch: keep DIR/summary/report.html fresh, a page that loads itself anew",
     )
     watch.add_argument(
         "--total",
@@ -64,16 +86,26 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     watch.add_argument(
         "--interval", type=float, default=5.0, help="seconds between looks (default: 5)"
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.html and not args.watch:
+        parser.error("--html belongs to --watch; without it, report.html is written anyway")
+    if len(args.dir) > 1 and (args.watch or args.base):
+        parser.error("--watch and --base take one directory")
+    return args
 
 
-def summary(directory: Path, metric: str | None, base: str | None, console: Console) -> None:
-    """Write the summary and print its tables."""
-    from snn.analysis.summary import summarise  # pandas and matplotlib: not needed to watch
+def summary(args: argparse.Namespace, console: Console) -> None:
+    """Write the summary, or the comparison, and print its tables."""
+    # pandas and matplotlib: not needed to watch
+    from snn.analysis.compare import compare
+    from snn.analysis.summary import summarise
 
-    result = summarise(read_records(directory), metric, base)
+    if len(args.dir) > 1:
+        result = compare(args.dir, args.metric, args.thesis)
+    else:
+        result = summarise(read_records(args.dir[0]), args.metric, args.base, args.thesis)
     console.print(result.lead, highlight=False)
-    for section in result.sections:
+    for section in filter(lambda section: section.has_text, result.sections):
         console.rule(section.title, align="left")
         for text in section.warnings:
             console.print(text, style="yellow", markup=False, highlight=False)
@@ -92,11 +124,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console() if sys.stdout.isatty() else Console(width=140)
     try:
         if args.watch:
+            from snn.analysis.live import watch_with_page
             from snn.analysis.watch import watch
 
-            watch(args.dir, console, args.metric, args.total, args.interval)
+            look = watch_with_page if args.html else watch
+            look(args.dir[0], console, args.metric, args.total, args.interval)
         else:
-            summary(args.dir, args.metric, args.base, console)
+            summary(args, console)
     except SnnError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -15,6 +15,7 @@ from snn.files import plain
 # listed one by one: one that is not listed (early stopping, say) belongs to the task.
 NOT_TASK = (
     "ckpt_path",
+    "callbacks.confusion",
     "callbacks.gradient_norms",
     "callbacks.hyper_parameters",
     "callbacks.last",

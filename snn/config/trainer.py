@@ -27,8 +27,6 @@ OURS = {
     "max_steps": "left out: a run is counted in trainer.max_epochs",
     "min_steps": "left out: a run is counted in trainer.max_epochs",
     "val_check_interval": "left out: validation follows each epoch",
-    "limit_val_batches": "left out: validate on fewer samples with data.val_fraction",
-    "limit_test_batches": "left out: test=false leaves the test part alone",
     "overfit_batches": "left out: train on fewer samples instead",
     "reload_dataloaders_every_n_epochs": "left out: augment= changes samples in every epoch",
 }

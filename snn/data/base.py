@@ -1,7 +1,8 @@
 """What all data modules share: splits and loaders."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -16,7 +17,8 @@ from snn.data.order import BatchOrder
 from snn.data.resident import Residence, training_device
 from snn.data.samples import Batch, Source, Split
 from snn.data.splits import stratified_pick, stratified_split
-from snn.errors import ConfigError
+from snn.errors import ConfigError, InputError, SnnError
+from snn.events import EventStore
 
 # Constraints of the constructor keys that all data modules take.
 Steps = Annotated[int, Field(gt=0)]
@@ -51,7 +53,8 @@ class SpikeDataModule(LightningDataModule):
         analog: whether inputs are float32 ``[sample, step, channel]`` instead of spikes.
         time_step: milliseconds that one step stands for in the neuron model.
         augmentations: changes to the training samples, drawn anew whenever they are shown.
-        measures_test: whether ``test_splits`` has what must never be used to choose anything.
+        measures_test: whether the test part may be measured, which must never be used to choose
+            anything.
         train, val, test: the splits after ``setup()``; ``val`` is None for ``val_fraction=0``.
         summary: plain facts for logs, after ``setup()``.
     """
@@ -110,13 +113,51 @@ class SpikeDataModule(LightningDataModule):
 
     @property
     def test_splits(self) -> tuple[str, ...]:
-        """Names of the loaders of ``test_dataloader``, in its order."""
+        """Names of the splits that a run is measured on at its end."""
         chosen_by = ("train", "val") if self.val_fraction else ("train",)
         return (*chosen_by, "test") if self.measures_test else chosen_by
 
     def load(self) -> Source:
         """Reads, or encodes and caches, the data set; sets ``nb_units``. Called once."""
         raise NotImplementedError
+
+    def encode(self, raw: Any) -> EventStore | Tensor:
+        """Samples as they were recorded, turned into what a network takes.
+
+        Works without the data set: what it needs beside the constructor's arguments is in
+        ``state_dict()``, which checkpoints keep.
+
+        Args:
+            raw: one or several samples, in the form that the class describes.
+
+        Returns:
+            Events, or an analog signal ``[sample, step, channel]``.
+
+        Raises:
+            InputError: a wrong shape, type or range of values.
+        """
+        raise InputError(
+            f"{type(self).__name__} does not say how raw samples are encoded; give events "
+            f"(snn.events.EventStore) or spike counts [sample, {self.nb_steps}, {self.nb_units}]"
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is known of the data only when they are loaded, and is needed without them."""
+        if not self.summary:
+            return {}
+        return {
+            "nb_units": self.nb_units,
+            "class_names": [str(name) for name in self.class_names],
+            "time_step": float(self.time_step),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take it over, instead of loading the data."""
+        self.nb_units = state_dict["nb_units"]
+        self.class_names = list(state_dict["class_names"])
+        self.nb_classes = len(self.class_names)
+        if not isinstance(getattr(type(self), "time_step", None), property):
+            self.time_step = state_dict["time_step"]
 
     def split_validation(self, train: Split) -> tuple[Tensor, Tensor]:
         """(training, validation) indices into ``train``, the second empty for no validation."""
@@ -183,10 +224,15 @@ class SpikeDataModule(LightningDataModule):
         loaders = self.eval_dataloaders(self.train_eval_samples)
         return [loaders[name] for name in self.val_splits]
 
-    def test_dataloader(self) -> list[DataLoader]:
-        """One loader per name of ``test_splits``, each over the whole split."""
-        loaders = self.eval_dataloaders(None)
-        return [loaders[name] for name in self.test_splits]
+    def test_dataloader(self) -> DataLoader:
+        """The test part, and nothing else; see ``eval_dataloaders`` for the other parts.
+
+        Raises:
+            SnnError: the test part is to be left alone.
+        """
+        if not self.measures_test:
+            raise SnnError("test=false: this run leaves the test part alone")
+        return self.eval_dataloaders()["test"]
 
     def _loader(self, split: Split | Augmented, order: Sampler[Tensor]) -> DataLoader:
         device = training_device(self.trainer)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,8 @@ from snn.data.cache import Encoded, cached_events, encoder_key
 from snn.data.download import RemoteFile, ensure
 from snn.data.idx import read_idx
 from snn.data.lookup import fingerprint
-from snn.errors import ConfigError, DataError
+from snn.data.samples import as_array
+from snn.errors import DataError, InputError
 from snn.events import EventStore
 from snn.events.encoding import TTFS, Encoder, Rate
 
@@ -108,8 +110,6 @@ class FashionMNIST(SpikeDataModule):
             seed=seed,
             train_eval_samples=train_eval_samples,
         )
-        if not isinstance(encoder, Encoder):
-            raise ConfigError("data.encoder", encoder, "ttfs, linear_latency or rate")
         self.encoder = encoder
 
     @classmethod
@@ -135,6 +135,27 @@ class FashionMNIST(SpikeDataModule):
         return cached_events(
             self.cache, f"{self.name}-{part}", key, lambda: self._encode(images, labels)
         )
+
+    def encode(self, raw: Any) -> EventStore:
+        """Events of images: whole numbers 0..255, ``[28, 28]`` or ``[sample, 28, 28]``."""
+        images = as_array(raw, "images")
+        if images.ndim == 2:
+            images = images[None]
+        if images.shape[1:] != (_SIDE, _SIDE):
+            raise InputError(
+                f"images of shape {images.shape}: expected [sample, {_SIDE}, {_SIDE}] or "
+                f"[{_SIDE}, {_SIDE}]"
+            )
+        if images.dtype.kind not in "iu":
+            raise InputError(f"images of type {images.dtype}: expected whole numbers 0..255")
+        if images.size and not (images.min() >= 0 and images.max() <= 255):
+            raise InputError(f"pixels {images.min()}..{images.max()}: expected 0..255")
+        pixels = images.reshape(len(images), self.nb_units)
+        if not len(pixels):
+            return EventStore.from_events(
+                [], [], [], nb_samples=0, nb_steps=self.nb_steps, nb_units=self.nb_units
+            )
+        return EventStore.concatenate(self._stores(pixels))
 
     def _encode(self, image_file: Path, label_file: Path) -> Encoded:
         images, labels = _read_images(image_file), _read_labels(label_file)

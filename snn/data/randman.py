@@ -1,7 +1,7 @@
 """Smooth random manifolds as spike times: a classification problem without any file."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from snn.data.base import (
     Split,
     Steps,
 )
+from snn.data.samples import as_array
+from snn.errors import InputError
 from snn.events import EventStore
 
 _PRECISION = 1e-3  # harmonics weaker than this are left out
@@ -118,14 +120,30 @@ class Randman(SpikeDataModule):
 
     def _split(self, steps: np.ndarray) -> Split:
         nb_classes, nb_per_class, nb_units = steps.shape
-        sample = np.repeat(np.arange(nb_classes * nb_per_class), nb_units)
-        unit = np.tile(np.arange(nb_units), nb_classes * nb_per_class)
-        store = EventStore.from_events(
-            sample,
-            steps.reshape(-1),
-            unit,
-            nb_samples=nb_classes * nb_per_class,
-            nb_steps=self.nb_steps,
-            nb_units=nb_units,
-        )
+        store = self.encode(steps.reshape(-1, nb_units))
         return Split.whole(store, torch.arange(nb_classes).repeat_interleave(nb_per_class))
+
+    def encode(self, raw: Any) -> EventStore:
+        """Events of the step at which each unit spikes, integers ``[sample, unit]``."""
+        steps = as_array(raw, "spike times")
+        if steps.ndim == 1:
+            steps = steps[None]
+        if steps.ndim != 2 or steps.shape[1] != self.nb_units:
+            raise InputError(
+                f"spike times of shape {steps.shape}: expected [sample, {self.nb_units}]"
+            )
+        if steps.dtype.kind not in "iu":
+            raise InputError(f"spike times of type {steps.dtype}: expected whole steps")
+        if steps.size and not (steps.min() >= 0 and steps.max() < self.nb_steps):
+            raise InputError(
+                f"spike times {steps.min()}..{steps.max()}: expected steps 0..{self.nb_steps - 1}"
+            )
+        nb_samples = len(steps)
+        return EventStore.from_events(
+            np.repeat(np.arange(nb_samples), self.nb_units),
+            steps.reshape(-1),
+            np.tile(np.arange(self.nb_units), nb_samples),
+            nb_samples=nb_samples,
+            nb_steps=self.nb_steps,
+            nb_units=self.nb_units,
+        )

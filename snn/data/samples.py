@@ -1,11 +1,13 @@
 """Labelled samples: a split of a data set, what a data set hands over, a batch."""
 
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from snn.errors import InputError
 from snn.events import EventBatch, EventStore
 
 Batch = tuple[EventBatch | Tensor, Tensor]
@@ -65,3 +67,24 @@ class Source:
     test: Split
     class_names: list[str]
     facts: dict[str, object] = field(default_factory=dict)
+
+
+def as_array(raw: Any, what: str) -> np.ndarray:
+    """Somebody's numbers as an array.
+
+    Args:
+        raw: an array, a tensor, or nested lists.
+        what: it should be, for the message.
+
+    Raises:
+        InputError: it cannot be one: rows of different lengths, no numbers.
+    """
+    if isinstance(raw, Tensor):
+        raw = raw.detach().cpu()
+    try:
+        array = np.asarray(raw)
+    except (TypeError, ValueError):
+        array = None
+    if array is None or array.dtype.kind not in "biuf":
+        raise InputError(f"{what}: expected an array of numbers, got a {type(raw).__name__}")
+    return array

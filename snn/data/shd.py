@@ -1,9 +1,11 @@
 """Spiking Heidelberg Digits, and other recordings in the same file format."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -21,10 +23,18 @@ from snn.data.base import (
 from snn.data.cache import Encoded, cached_events, unpacked
 from snn.data.download import RemoteFile, ensure
 from snn.data.lookup import fingerprint, locate
+from snn.data.samples import as_array
 from snn.data.speakers import Speakers, numbered, read_speakers
-from snn.data.spike_hdf5 import Binning, encode_file, read_class_names, reading_key
+from snn.data.spike_hdf5 import (
+    Binning,
+    bin_spikes,
+    encode_file,
+    read_class_names,
+    reading_key,
+)
 from snn.data.splits import choose_speakers
-from snn.errors import ConfigError, DataError
+from snn.errors import ConfigError, DataError, InputError
+from snn.events import EventStore
 
 log = logging.getLogger(__name__)
 
@@ -163,6 +173,36 @@ class SHD(SpikeDataModule):
                 "test_file_dropped_events": test.facts["dropped_events"],
             },
         )
+
+    def encode(self, raw: Any) -> EventStore:
+        """Events of recordings: a pair of their spikes' times (seconds) and channels.
+
+        Both are arrays ``[spike]`` for one recording, or lists of such arrays for several.
+        """
+        try:
+            times, units = raw
+            one = len(times) == 0 or not hasattr(times[0], "__len__") or np.ndim(times[0]) == 0
+        except (TypeError, ValueError):
+            raise InputError("expected a pair of times (seconds) and units") from None
+        if one:
+            times, units = [times], [units]
+        times, units = [as_array(t, "times") for t in times], [as_array(u, "units") for u in units]
+        shapes = [t.shape for t in times], [u.shape for u in units]
+        if shapes[0] != shapes[1] or any(len(shape) != 1 for shape in shapes[0]):
+            raise InputError("times and units: expected as many units as times in each recording")
+        time, unit = np.concatenate(times), np.concatenate(units)
+        if time.dtype.kind not in "fiu" or (unit.size and unit.dtype.kind not in "iu"):
+            raise InputError(
+                f"times of {time.dtype}, units of {unit.dtype}: expected integer units"
+            )
+        channels = self.binning.nb_channels or self.nb_units * self.binning.channels_per_unit
+        store, _ = bin_spikes(
+            np.array([len(t) for t in times]),
+            time.astype(np.float64),
+            unit.astype(np.int64),
+            replace(self.binning, nb_channels=channels),
+        )
+        return store.with_units(self.nb_units)
 
     def split_validation(self, train: Split) -> tuple[Tensor, Tensor]:
         if self.split_by == "stratified" or not self.val_fraction:

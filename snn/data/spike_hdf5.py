@@ -13,7 +13,7 @@ import torch
 
 from snn.data.cache import Encoded
 from snn.data.hdf5 import Rows, find_dataset, foreign_rows, one_per_sample, opened, whole_numbers
-from snn.errors import DataError
+from snn.errors import DataError, InputError
 from snn.events import EventStore
 from snn.events.encoding import times_to_steps
 
@@ -114,16 +114,38 @@ def _encode_chunk(
         raise DataError(
             f"{path}: sample {first + i}: {lengths[i]} spike times, but {unit_lengths[i]} units"
         )
-    sample = np.repeat(np.arange(len(lengths)), lengths)
     time, unit = time.astype(np.float64), unit.astype(np.int64)
+    try:
+        return bin_spikes(lengths, time, unit, binning, first)
+    except InputError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def bin_spikes(
+    lengths: np.ndarray, time: np.ndarray, unit: np.ndarray, binning: Binning, first: int = 0
+) -> tuple[EventStore, int]:
+    """Spikes of recordings that lie one after the other, as events.
+
+    Args:
+        lengths: spikes of each recording, int64 ``[sample]``.
+        time: in seconds, float64 ``[spike]``.
+        unit: channels, int64 ``[spike]``.
+        binning: how they become steps and units.
+        first: number of the first recording, for messages.
+
+    Returns:
+        The events, and how many spikes came too late and were dropped.
+
+    Raises:
+        InputError: a time is negative or not finite, or a unit out of range.
+    """
+    sample = np.repeat(np.arange(len(lengths)), lengths)
 
     def refuse(bad: np.ndarray, values: np.ndarray, what: str) -> None:
         if bad.any():
             i = int(bad.argmax())
             event = int((sample[:i] == sample[i]).sum())
-            raise DataError(
-                f"{path}: sample {first + sample[i]}, spike {event}: {values[i]} {what}"
-            )
+            raise InputError(f"sample {first + sample[i]}, spike {event}: {values[i]} {what}")
 
     refuse(~np.isfinite(time), time, "s is no finite time")
     refuse(time < 0, time, "s is a negative time")

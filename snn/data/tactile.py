@@ -111,14 +111,14 @@ def _recordings(content: object, path: Path) -> Recordings:
         if letter not in LETTERS:
             raise DataError(f"{where}: the letter {letter!r} is neither Space nor A to Z")
         letters.append(LETTERS.index(letter))
-        signals.append(_signal(record["taxel_data"], f"{where} (letter {letter})"))
+        signals.append(checked_signal(record["taxel_data"], f"{where} (letter {letter})"))
     if not signals:
         raise DataError(f"{path}: holds no recording")
     lengths = [len(signal) for signal in signals]
     shortest = min(lengths)
     present, labels = np.unique(letters, return_inverse=True)
     return Recordings(
-        signals=1 - np.stack([signal[:shortest] for signal in signals]) / _FULL_SCALE,
+        signals=pressure(np.stack([signal[:shortest] for signal in signals])),
         labels=labels.astype(np.int64),
         class_names=[LETTERS[letter] for letter in present],
         longest=max(lengths),
@@ -142,7 +142,17 @@ def _records(content: object, path: Path) -> Iterable[object]:
     raise DataError(f"{path}: expected a list of recordings, found a {type(content).__name__}")
 
 
-def _signal(values: object, where: str) -> np.ndarray:
+def pressure(raw: np.ndarray) -> np.ndarray:
+    """What a taxel's raw value, 0..255, means: 0 for no pressure."""
+    return 1 - raw / _FULL_SCALE
+
+
+def checked_signal(values: object, where: str) -> np.ndarray:
+    """One recording as float64 ``[sample, taxel]``.
+
+    Raises:
+        DataError: another shape, or a value outside of 0..255.
+    """
     try:
         signal = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:

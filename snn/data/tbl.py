@@ -1,11 +1,13 @@
 """Tactile Braille Letters: analog signals of a robot's fingertip that slides over letters."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from snn.data.base import (
     BatchSize,
@@ -17,9 +19,17 @@ from snn.data.base import (
     Split,
     Steps,
 )
+from snn.data.samples import as_array
 from snn.data.splits import stratified_split
-from snn.data.tactile import NB_TAXELS, fetch_pack, read_pack, read_zenodo
-from snn.errors import ConfigError
+from snn.data.tactile import (
+    NB_TAXELS,
+    checked_signal,
+    fetch_pack,
+    pressure,
+    read_pack,
+    read_zenodo,
+)
+from snn.errors import ConfigError, DataError, InputError
 
 _PACK_SAMPLES = 76  # of the shortest recording in SpyTorch's pack
 _SAMPLE_TIME = 2.0  # nominal ms per sample, as in SpyTorch's tutorial 5
@@ -100,6 +110,8 @@ class TBL(SpikeDataModule):
             raise ConfigError("data.test_fraction", test_fraction, "above 0 and below 1")
         self.source, self.test_fraction = source, test_fraction
         self.nb_units = len(self.taxels)
+        self.mean: Tensor | None = None  # of each taxel, over the training samples; float64
+        self.std: Tensor | None = None
         if source == "spytorch":
             self._check_steps(_PACK_SAMPLES)
 
@@ -139,13 +151,61 @@ class TBL(SpikeDataModule):
     def after_split(self) -> None:
         signals = self.train.inputs  # float64 of all recordings, shared by the splits
         seen = signals[self.train.index]
-        mean, std = seen.mean((0, 1)), seen.std((0, 1), correction=0)
-        std = torch.where(std > 1e-12, std, 1.0)  # a constant taxel becomes zero, not NaN
-        inputs = ((signals - mean) / std).float()
-        inputs = inputs.repeat_interleave(self.nb_steps // inputs.shape[1], dim=1)
+        std = seen.std((0, 1), correction=0)
+        self.mean = seen.mean((0, 1))
+        self.std = torch.where(std > 1e-12, std, 1.0)  # a constant taxel becomes zero, not NaN
+        inputs = self._standardised(signals)
         for name in ("train", "val", "test"):
             if (split := getattr(self, name)) is not None:
                 setattr(self, name, Split(inputs, split.labels, split.index))
+
+    def encode(self, raw: Any) -> Tensor:
+        """The network's input from recordings of all 12 taxels, raw values 0..255.
+
+        Recordings are ``[time, 12]`` for one, ``[sample, time, 12]`` or a list for several, at
+        least as long as the shortest of the training data, to which they are cut.
+        """
+        if self.mean is None:
+            raise InputError(
+                "mean and standard deviation of the training data are not known (the run is older "
+                "than their record); call data.setup() where the data set is at hand"
+            )
+        if not isinstance(raw, list | tuple):
+            raw = as_array(raw, "recordings")
+            raw = raw[None] if raw.ndim == 2 else raw
+        try:
+            recordings = [checked_signal(x, f"recording {i}") for i, x in enumerate(raw)]
+        except DataError as error:
+            raise InputError(str(error)) from None
+        for i, recording in enumerate(recordings):
+            if len(recording) < self._nb_samples:
+                raise InputError(
+                    f"recording {i}: {len(recording)} samples, expected {self._nb_samples} or more"
+                )
+        raw = np.array([recording[: self._nb_samples] for recording in recordings])
+        raw = raw.reshape(len(recordings), self._nb_samples, NB_TAXELS)
+        return self._standardised(torch.from_numpy(pressure(raw)[:, :, self.taxels]))
+
+    def _standardised(self, signals: Tensor) -> Tensor:
+        """float32 ``[recording, step, taxel]`` of pressures ``[recording, sample, taxel]``."""
+        inputs = ((signals - self.mean) / self.std).float()
+        return inputs.repeat_interleave(self.nb_steps // inputs.shape[1], dim=1)
+
+    def state_dict(self) -> dict[str, Any]:
+        state = super().state_dict()
+        if state:
+            state |= {
+                "recording_samples": self._nb_samples,
+                "mean": self.mean.tolist(),
+                "std": self.std.tolist(),
+            }
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._check_steps(state_dict["recording_samples"])
+        self.mean = torch.tensor(state_dict["mean"], dtype=torch.float64)
+        self.std = torch.tensor(state_dict["std"], dtype=torch.float64)
 
     def _check_steps(self, nb_samples: int) -> None:
         if self.nb_steps % nb_samples:

@@ -160,6 +160,8 @@ def _check_layer(layer: LIFParameters, x: Prepared, inputs: int, like: Tensor) -
     weight, recurrent, alpha, beta, dynamics, mask = layer
     _require_kind("dynamics", dynamics, LIFDynamics)
     surrogates.require(dynamics.surrogate)
+    if dynamics.timing != "late":
+        raise ValueError(f"the kernels do not know timing={dynamics.timing}: take the reference")
     _require_tensor("weight", weight)
     units = weight.shape[-1] if weight.dim() else 0
     _check("weight", weight, (inputs, max(units, 1)), like)

@@ -19,6 +19,7 @@ from snn.neurons import (
     LIFDynamics,
     LIFState,
     ReadoutState,
+    Timing,
     current_encoder,
     leaky_readout,
     lif,
@@ -152,7 +153,11 @@ class RecurrentLIF(nn.Module):
         return torch.bernoulli(keep.expand(batch, steps, -1)) / (1.0 - self.dropout)
 
     def forward(
-        self, x: Tensor, state: LIFState | None = None, mask: Tensor | None = None
+        self,
+        x: Tensor,
+        state: LIFState | None = None,
+        mask: Tensor | None = None,
+        currents: list[Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, LIFState]:
         """Spikes and potentials ``[batch, step, unit]`` and the final state; see :func:`lif`."""
         return lif(
@@ -164,6 +169,7 @@ class RecurrentLIF(nn.Module):
             self.dynamics,
             state,
             mask,
+            currents,
         )
 
 
@@ -179,17 +185,21 @@ class LeakyReadout(nn.Module):
         beta: float,
         *,
         leak_scaled_input: bool = False,
+        timing: Timing = "late",
         weight_scale: NonNegative = 0.2,
         fan: Fan = "in",
     ) -> None:
         super().__init__()
-        self.leak_scaled_input = leak_scaled_input
+        self.leak_scaled_input, self.timing = leak_scaled_input, timing
         self.weight = normal_weight(nb_inputs, nb_classes, weight_scale, fan)
         self.alpha = Decay(alpha, nb_classes)
         self.beta = Decay(beta, nb_classes)
 
     def forward(
-        self, spikes: Tensor, state: ReadoutState | None = None
+        self,
+        spikes: Tensor,
+        state: ReadoutState | None = None,
+        currents: list[Tensor] | None = None,
     ) -> tuple[Tensor, ReadoutState]:
         """The trace ``[batch, step + 1, class]`` and the final state."""
         return leaky_readout(
@@ -198,7 +208,9 @@ class LeakyReadout(nn.Module):
             self.alpha(),
             self.beta(),
             leak_scaled_input=self.leak_scaled_input,
+            timing=self.timing,
             state=state,
+            currents=currents,
         )
 
 
@@ -229,7 +241,7 @@ class CurrentEncoder(nn.Module):
         surrogate: AnySurrogate = "fast_sigmoid",
     ) -> None:
         super().__init__()
-        self.nb_units = nb_channels * copies
+        self.nb_channels, self.nb_units = nb_channels, nb_channels * copies
         self.threshold, self.scale, self.surrogate = threshold, scale, surrogate
         self.gain = nn.Parameter(torch.randn(self.nb_units))
         self.bias = nn.Parameter(torch.randn(self.nb_units))

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -53,6 +54,13 @@ class Trace(NamedTuple):
     output: Tensor
     """Readout potentials, ``[batch, step + 1, class]``, the initial state first."""
     state: NetworkState
+    currents: list[Tensor | None]
+    """Synaptic currents of each hidden layer; None of a layer whose forward is not this package's,
+    which does not tell them."""
+    readout_currents: Tensor | None
+    """Currents of the readout, ``[batch, step + 1, class]``, the initial state first; likewise."""
+    encoder_potentials: Tensor | None
+    """Membrane potentials of the encoder, before the reset; None without one."""
 
 
 @checked
@@ -98,14 +106,21 @@ class SpikingNetwork(nn.Module):
             x: events, spike counts ``[batch, step, unit]``, or analog ``[batch, step, channel]``
                 if the network has an encoder.
         """
+        output, counts = self.readout_trace(x)
+        return NetworkOutput(logits(output, self.logit_rule), counts)
+
+    def readout_trace(self, x: Tensor | EventBatch | EventStore) -> tuple[Tensor, list[Tensor]]:
+        """What logits are made of, by the backend that :meth:`forward` uses.
+
+        Returns:
+            Readout potentials ``[batch, step + 1, class]``, and the spike counts ``[batch, unit]``
+            of each hidden layer.
+        """
         backend = self.backend_for(x)
         if backend != "einsum":
-            output, counts = kernels.network(x, **self.kernel_arguments(x), backend=backend)
-            return NetworkOutput(logits(output, self.logit_rule), counts)
+            return kernels.network(x, **self.kernel_arguments(x), backend=backend)
         trace = self.trace(x)
-        return NetworkOutput(
-            logits(trace.output, self.logit_rule), [spikes.sum(1) for spikes in trace.spikes]
-        )
+        return trace.output, [spikes.sum(1) for spikes in trace.spikes]
 
     def backend_for(self, x: Tensor | EventBatch | EventStore) -> str:
         """The backend of a forward pass, logged with the reason when either changes.
@@ -141,7 +156,9 @@ class SpikingNetwork(nn.Module):
         return next(filter(None, (bypassed(*stage) for stage in stages)), None)
 
     def _without_kernel(self) -> str | None:
-        """Which surrogate only the reference has; None if the kernels have all of them."""
+        """What only the reference has, a surrogate or a timing; None if the kernels have all."""
+        if "prompt" in (self.readout.timing, *(layer.dynamics.timing for layer in self.hidden)):
+            return "the kernels do not know timing=prompt"
         names = [layer.dynamics.surrogate for layer in self.hidden]
         return surrogates.obstacle(
             names if self.encoder is None else [*names, self.encoder.surrogate]
@@ -189,26 +206,47 @@ class SpikingNetwork(nn.Module):
         """
         dtype = self.readout.weight.dtype
         x = x.to(dtype) if isinstance(x, Tensor) else x.to_dense(dtype)
-        encoder_state = state.encoder if state else None
+        encoder_state, encoder_potentials = state.encoder if state else None, None
         if self.encoder is not None:
-            x, _, encoder_state = self.encoder(x, encoder_state)
+            x, encoder_potentials, encoder_state = self.encoder(x, encoder_state)
         masks = [
             state.masks[i]
             if state and state.masks[i] is not None
             else layer.draw_mask(*x.shape[:2])
             for i, layer in enumerate(self.hidden)
         ]
-        sent, spikes, potentials, hidden_states = x, [], [], []
+        sent, spikes, potentials, currents, hidden_states = x, [], [], [], []
         for i, layer in enumerate(self.hidden):
-            s, u, layer_state = layer(sent, state.hidden[i] if state else None, masks[i])
+            kept, recorder = _recorder(layer, RecurrentLIF)
+            s, u, layer_state = layer(
+                sent, state.hidden[i] if state else None, masks[i], **recorder
+            )
             spikes.append(s)
             potentials.append(u)
+            currents.append(torch.stack(kept, 1) if kept else None)
             hidden_states.append(layer_state)
             sent = s if masks[i] is None else s * masks[i]
-        output, readout_state = self.readout(sent, state.readout if state else None)
+        kept, recorder = _recorder(self.readout, LeakyReadout)
+        output, readout_state = self.readout(sent, state.readout if state else None, **recorder)
         held = [
             mask if layer.dropout_mask == "sample" else None
             for layer, mask in zip(self.hidden, masks, strict=True)
         ]
         end = NetworkState(encoder_state, hidden_states, readout_state, held)
-        return Trace(x, spikes, potentials, output, end)
+        return Trace(
+            x,
+            spikes,
+            potentials,
+            output,
+            end,
+            currents,
+            torch.stack(kept, 1) if kept else None,
+            encoder_potentials,
+        )
+
+
+def _recorder(layer: nn.Module, kind: type[nn.Module]) -> tuple[list[Tensor], dict[str, Any]]:
+    """A list for a layer's currents, and the argument that fills it, if its forward takes one."""
+    kept: list[Tensor] = []
+    takes_one = type(layer).forward is kind.forward and "forward" not in layer.__dict__
+    return kept, {"currents": kept} if takes_one else {}

@@ -5,8 +5,16 @@ these functions, gradients included.
 """
 
 from snn.neurons.current_encoder import EncoderState, current_encoder
-from snn.neurons.lif import LIFDynamics, LIFState, lif
-from snn.neurons.readout import LOGIT_RULES, LogitRule, ReadoutState, leaky_readout, logits
+from snn.neurons.lif import LIFDynamics, LIFState, Timing, lif
+from snn.neurons.readout import (
+    LOGIT_RULES,
+    LogitRule,
+    ReadoutState,
+    decision_step,
+    leaky_readout,
+    logits,
+    running_logits,
+)
 
 __all__ = [
     "LOGIT_RULES",
@@ -15,8 +23,11 @@ __all__ = [
     "LIFState",
     "LogitRule",
     "ReadoutState",
+    "Timing",
     "current_encoder",
+    "decision_step",
     "leaky_readout",
     "lif",
     "logits",
+    "running_logits",
 ]

@@ -3,7 +3,8 @@ r"""Leaky readout that does not spike, and the rules that turn its trace into lo
 .. math::
     f(t+1) = \alpha\,f(t) + S(t)\,W, \qquad o(t+1) = \beta\,o(t) + g\,f(t), \qquad f(0) = o(0) = 0
 
-with ``g = 1``, or ``1 - beta`` with ``leak_scaled_input`` (SpyTorch's tutorials 4 and 5).
+with ``g = 1``, or ``1 - beta`` with ``leak_scaled_input`` (SpyTorch's tutorials 4 and 5). With
+``timing="prompt"`` the potential follows the new current: :math:`o(t+1) = \beta\,o(t) + g\,f(t+1)`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from snn.errors import ConfigError
+from snn.neurons.lif import Timing
 
 
 class ReadoutState(NamedTuple):
@@ -33,7 +35,9 @@ def leaky_readout(
     beta: Tensor | float,
     *,
     leak_scaled_input: bool = False,
+    timing: Timing = "late",
     state: ReadoutState | None = None,
+    currents: list[Tensor] | None = None,
 ) -> tuple[Tensor, ReadoutState]:
     """Filter spikes twice, without a threshold.
 
@@ -43,7 +47,10 @@ def leaky_readout(
         alpha: decay of the current per step, scalar or ``[class]``.
         beta: decay of the potential per step, scalar or ``[class]``.
         leak_scaled_input: scale the current by ``1 - beta``.
+        timing: whether a spike acts on the potential two steps later or one, see above.
         state: where an earlier chunk ended; None starts from rest.
+        currents: a list to which the currents ``f(0) ... f(T)`` are added, ``[batch, class]`` each;
+            None keeps none.
 
     Returns:
         ``o(0) ... o(T)``, ``[batch, step + 1, class]``, and the state after the last step. The
@@ -54,10 +61,14 @@ def leaky_readout(
     current, potential = state or ReadoutState(zero, zero)
     gain = 1.0 - beta if leak_scaled_input else 1.0
     outputs = [potential]
+    if currents is not None:
+        currents.append(current)
     for h in drive.unbind(1):
-        potential = beta * potential + gain * current
-        current = alpha * current + h
+        before, current = current, alpha * current + h
+        potential = beta * potential + gain * (current if timing == "prompt" else before)
         outputs.append(potential)
+        if currents is not None:
+            currents.append(current)
     return torch.stack(outputs, 1), ReadoutState(current, potential)
 
 
@@ -73,6 +84,46 @@ LOGIT_RULES: dict[str, Callable[[Tensor], Tensor]] = {
     "sum_softmax": lambda trace: trace.softmax(2).sum(1),
 }
 assert set(LOGIT_RULES) == set(get_args(LogitRule))
+
+
+# The same of the trace up to each step, [batch, step + 1, class]; the last are those of the whole.
+_RUNNING: dict[str, Callable[[Tensor], Tensor]] = {
+    "max": lambda trace: trace.cummax(1).values,
+    "mean": lambda trace: trace.cumsum(1) / _numbers(trace),
+    "last": lambda trace: trace,
+    "sum_softmax": lambda trace: trace.softmax(2).cumsum(1),
+}
+assert set(_RUNNING) == set(LOGIT_RULES)
+
+
+def _numbers(trace: Tensor) -> Tensor:
+    """1, 2, ... for each entry of the trace, ``[step + 1, 1]``."""
+    return torch.arange(1, trace.shape[1] + 1, device=trace.device)[:, None]
+
+
+def running_logits(trace: Tensor, rule: str = "max") -> Tensor:
+    """What :func:`logits` would be if the sequence ended earlier.
+
+    Args:
+        trace: of the readout, ``[batch, step + 1, class]``.
+        rule: as in :func:`logits`.
+
+    Returns:
+        ``[batch, step + 1, class]``; entry t is what is known after t steps.
+    """
+    return _RUNNING[rule](trace)
+
+
+def decision_step(running: Tensor) -> Tensor:
+    """The earliest step after which the answer is the final one and stays so, int64 ``[batch]``.
+
+    Args:
+        running: :func:`running_logits`, ``[batch, step + 1, class]``.
+    """
+    answers = running.argmax(2)
+    differs = answers != answers[:, -1:]
+    steps = torch.arange(1, answers.shape[1] + 1, device=answers.device)
+    return (differs * steps).amax(1)
 
 
 def logits(trace: Tensor, rule: str = "max") -> Tensor:

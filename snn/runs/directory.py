@@ -159,11 +159,24 @@ class RunDirectory:
         Raises:
             RunError: the file is damaged or no checkpoint of a run.
         """
+        checkpoint = RunDirectory.load_checkpoint(path)
+        return checkpoint["state_dict"], checkpoint["epoch"]
+
+    @staticmethod
+    def load_checkpoint(path: Path) -> dict[str, Any]:
+        """Content of a checkpoint, tensors on the CPU: ``state_dict``, ``epoch`` and more.
+
+        Raises:
+            RunError: the file is damaged or no checkpoint of a run.
+        """
         import torch  # here, because whoever only reads records must not wait for it
 
         try:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-            return checkpoint["state_dict"], checkpoint["epoch"]
+            if not isinstance(checkpoint["epoch"], int):
+                raise TypeError(f"epoch {checkpoint['epoch']!r}")
+            checkpoint["state_dict"].keys()
+            return checkpoint
         except Exception as error:
             reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
             raise RunError(f"{path}: damaged, or not a checkpoint of a run ({reason})") from None

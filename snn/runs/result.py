@@ -15,6 +15,11 @@ Keys are dotted and their values plain, but for ``config`` (nested) and ``overri
                                 the neurons of the first layer, plus each layer's spikes times its
                                 recurrent and the next layer's (the readout's) neurons. Those of
                                 test splits are missing with ``test=false``
+``metrics.<w>.<test split>``    of both kinds of weights, on up to 256 samples spread over a test
+``.neurobench/<m>``             split, m as NeuroBench defines it (:mod:`snn.network.complexity`):
+                                ``footprint``, ``connection_sparsity``, ``activation_sparsity``,
+                                ``dense_synops``, ``effective_macs``, ``effective_acs``,
+                                ``membrane_updates``
 ``metrics.best.<split>.<m>``    of the weights that did best on the validation part; null without
                                 such a part
 ``best_epoch``, ``epochs``      counted from 1

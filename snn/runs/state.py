@@ -60,7 +60,7 @@ def look(run: RunDirectory, config: Mapping[str, Any]) -> Found:
                 raise RunError(f"{run.result} has no status.json beside it")
             return Found(State.NEW)
         status = read_json(run.status)
-        _refuse_newer(run.status, status, STATUS_VERSION)
+        refuse_newer(run.status, status, STATUS_VERSION)
         if run.config.exists():
             _refuse_other(run, checked_sections(run.config, read_json(run.config)), config)
         if status.get("state") == "completed":
@@ -95,14 +95,19 @@ def _completed(run: RunDirectory, config: Mapping[str, Any]) -> Found:
 
 def _result(run: RunDirectory, config: Mapping[str, Any]) -> dict[str, Any]:
     result = read_json(run.result)
-    _refuse_newer(run.result, result, RESULT_VERSION)
+    refuse_newer(run.result, result, RESULT_VERSION)
     old = checked_sections(run.result, result.get("config", {}))
     if result.get("config_hash") != config_hash(config):
         _refuse_other(run, old, config)
     return result
 
 
-def _refuse_newer(path: Any, record: Mapping[str, Any], known: int) -> None:
+def refuse_newer(path: Any, record: Mapping[str, Any], known: int) -> None:
+    """Refuse a record that says more than this program understands.
+
+    Raises:
+        RunError: it is of a newer version, or no record.
+    """
     version = record.get("schema_version") if isinstance(record, Mapping) else None
     if not isinstance(version, int):
         raise RunError(f"{path}: schema_version {version!r}; not the record of a run")

@@ -20,7 +20,7 @@ from snn.errors import ConfigError
 from snn.network import Backend, SpikingNetwork
 from snn.network.layers import CurrentEncoder, DropoutMask, Fan, LeakyReadout, Learn, RecurrentLIF
 from snn.neurons import LIFDynamics, LogitRule
-from snn.neurons.lif import Recurrence, Reset
+from snn.neurons.lif import Recurrence, Reset, Timing
 from snn.neurons.surrogate import SurrogateName
 from snn.neurons.time_constants import TauDistribution, spread_decay
 from snn.training.losses import ClassificationLoss, LossName, Reduction, SpikeRegularizer
@@ -118,6 +118,7 @@ def recurrent_lif(
     reset: Reset = "zero",
     detach_reset: bool = True,
     recurrence: Recurrence = "previous",
+    timing: Timing | None = None,
     leak_scaled_input: bool = False,
     weight_scale: NonNegative = 0.2,
     recurrent_weight_scale: NonNegative = 0.2,
@@ -162,6 +163,8 @@ def recurrent_lif(
         reset: after a spike the potential goes to ``zero``, or threshold is ``subtract``-ed.
         detach_reset: keep the reset out of the gradient.
         recurrence: recurrent drive from the ``previous`` (SpyTorch) or ``current`` (eq. 9) step.
+        timing: ``late`` (SpyTorch), which None means, or ``prompt``, which NIR can say; see
+            :mod:`snn.neurons.lif`. The kernels know the first.
         leak_scaled_input: scale currents by ``1 - beta`` in hidden layers and readout.
         weight_scale: standard deviation of feed-forward weights times sqrt(fan).
         recurrent_weight_scale: the same of recurrent weights.
@@ -191,6 +194,7 @@ def recurrent_lif(
         detach_reset=detach_reset,
         leak_scaled_input=leak_scaled_input,
         recurrence=recurrence,
+        timing=timing or "late",
         initial_potential=initial_potential,
     )
     encoder = None
@@ -233,6 +237,7 @@ def recurrent_lif(
         if readout_tau_mem
         else mem,
         leak_scaled_input=leak_scaled_input,
+        timing=dynamics.timing,
         weight_scale=weight_scale if readout_weight_scale is None else readout_weight_scale,
         fan=fan,
     )

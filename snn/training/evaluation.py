@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from snn.data.base import SpikeDataModule
+from snn.events import EventBatch
 from snn.network import SpikingNetwork
+from snn.network.complexity import neurobench
 from snn.network.synops import synaptic_operations
 from snn.training.module import SpikingClassifier
 
 Metrics = dict[str, float]
 
+# Enough for a mean, and a second at most: the reference runs on them.
+NEUROBENCH_SAMPLES = 256
+NEUROBENCH_BATCH = 32
+
 
 def measure(trainer: pl.Trainer, module: SpikingClassifier, datamodule: SpikeDataModule) -> Metrics:
     """``{"<split>/<metric>": value}`` of the weights that the network has now."""
-    trainer.test(module, datamodule=datamodule, verbose=False)
+    loaders = datamodule.eval_dataloaders()
+    splits = datamodule.test_splits
+    module.tested_splits = splits
+    try:
+        trainer.test(module, dataloaders=[loaders[split] for split in splits], verbose=False)
+    finally:
+        module.tested_splits = ("test",)  # as data modules hand it out
     metrics, network = dict(module.results), module.network
     if type(network) is SpikingNetwork:  # of another model, nobody knows the synapses
-        for split in datamodule.test_splits:
+        for split in splits:
             arriving = input_spikes(network, datamodule, split)
             layers = range(len(network.hidden))
             hidden = [metrics[f"{split}/hidden{i}/spikes_per_sample"] for i in layers]
             operations = synaptic_operations(network, arriving, hidden)
             metrics[f"{split}/synops_per_sample"] = operations
+            if split.startswith("test"):
+                costs = neurobench(network, _spread_samples(datamodule, split, module.device))
+                metrics |= {f"{split}/neurobench/{name}": value for name, value in costs.items()}
     return metrics
 
 
@@ -36,6 +53,16 @@ def input_spikes(network: SpikingNetwork, data: SpikeDataModule, split: str) -> 
     if counts is None:
         counts = torch.cat([_encoded(network, x) for x, _ in data.eval_dataloaders()[split]])
     return counts.double().mean().item()
+
+
+def _spread_samples(
+    data: SpikeDataModule, split: str, device: torch.device
+) -> Iterator[Tensor | EventBatch]:
+    """Samples spread evenly over a split, in small batches, since they will be dense."""
+    samples = data.split(split)
+    count = min(NEUROBENCH_SAMPLES, len(samples))
+    for index in (torch.arange(count) * len(samples) // count).split(NEUROBENCH_BATCH):
+        yield samples[index][0].to(device)
 
 
 def _encoded(network: SpikingNetwork, x: Tensor) -> Tensor:

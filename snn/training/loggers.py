@@ -1,4 +1,4 @@
-"""A CSV table with one row per epoch."""
+"""A CSV table with one row per epoch, and TensorBoard with what matters first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import Logger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from snn.files import whole_file
@@ -66,3 +66,20 @@ class EpochTable(Logger):
             writer = csv.DictWriter(file, ["epoch", *sorted(metrics)], restval="")
             writer.writeheader()
             writer.writerows(row for _, row in sorted(self.rows.items()))
+
+
+class TensorBoard(TensorBoardLogger):
+    """Lightning's logger, with accuracies at the top of the page.
+
+    TensorBoard sorts groups of curves by name: ``val/accuracy`` is ``accuracy/val`` there, and
+    there alone.
+    """
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        super().log_metrics({_accuracy_first(name): v for name, v in metrics.items()}, step)
+
+
+def _accuracy_first(name: str) -> str:
+    group, _, rest = name.partition("/")
+    return f"accuracy/{group}" if rest == "accuracy" else name

@@ -54,8 +54,10 @@ class SpikingClassifier(pl.LightningModule):
         self.nb_classes = nb_classes
         self.split_metrics = nn.ModuleDict()
         self.results: dict[str, float] = {}
-        self.validated_epoch: int | None = None
         """Values of the last evaluation pass."""
+        self.validated_epoch: int | None = None
+        self.tested_splits: tuple[str, ...] = ("test",)
+        """Names of the loaders of a test pass, in its order."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Set by Lightning some sixty times a training step; that it is no parameter, buffer or
@@ -77,8 +79,8 @@ class SpikingClassifier(pl.LightningModule):
         """Logits ``[batch, class]`` and spike counts of each hidden layer."""
         return self.network(x)
 
-    def step(self, batch: Batch, split: str) -> Tensor:
-        """Loss of a batch, counted in the split's metrics."""
+    def step(self, batch: Batch, split: str) -> tuple[Tensor, Tensor]:
+        """Loss and logits ``[batch, class]`` of a batch, counted in the split's metrics."""
         x, labels = batch
         output = fused_step(self.network, x, labels, self.loss, self.regularizer)
         if output is None:
@@ -92,16 +94,17 @@ class SpikingClassifier(pl.LightningModule):
             output.nll.detach(),
             output.penalty.detach(),
         )
-        return output.loss
+        return output.loss, output.logits
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return self.step(batch, "running")
+        return self.step(batch, "running")[0]
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         self.step(batch, self.trainer.datamodule.val_splits[dataloader_idx])
 
-    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        self.step(batch, self.trainer.datamodule.test_splits[dataloader_idx])
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Logits ``[batch, class]``, for callbacks."""
+        return self.step(batch, self.tested_splits[dataloader_idx])[1]
 
     def collect(self, splits: tuple[str, ...]) -> dict[str, float]:
         """Values of these splits since the epoch began."""
@@ -145,11 +148,11 @@ class SpikingClassifier(pl.LightningModule):
             self.publish(self.results)
 
     def on_test_epoch_start(self) -> None:
-        for split in self.trainer.datamodule.test_splits:
+        for split in self.tested_splits:
             self.metrics_of(split).reset()
 
     def on_test_epoch_end(self) -> None:
-        self.results = self.collect(self.trainer.datamodule.test_splits)
+        self.results = self.collect(self.tested_splits)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """All parameters, learned time constants apart: a weight decay is not for them.
@@ -183,7 +186,7 @@ class SpikingClassifier(pl.LightningModule):
         if missing := sorted(needed - set(kwargs)):
             raise RunError(
                 f"{checkpoint_path}: a checkpoint holds weights alone; give {', '.join(missing)} "
-                "as keywords, or make the module from the run's config.json with "
-                "snn.config.assembly.build and load state_dict into it"
+                "as keywords, or take snn.load(RUN), which makes the network from the run's "
+                "config.json"
             )
         return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)

@@ -56,7 +56,9 @@ def test_a_rank_silences_no_record(name: str, tmp_path: Path, monkeypatch) -> No
 
 def test_a_command_of_another_rank_and_without_a_display(tmp_path: Path) -> None:
     backend = "module://no_such_backend_of_a_notebook"
-    ended = command(*SMALL, f"hydra.run.dir={tmp_path}", SLURM_PROCID="1", MPLBACKEND=backend)
+    ended = command(
+        *SMALL, f"hydra.run.dir={tmp_path}", fresh=True, SLURM_PROCID="1", MPLBACKEND=backend
+    )
     assert ended.returncode == 0, ended.stderr
     assert_all_records(tmp_path)
     summary = subprocess.run(

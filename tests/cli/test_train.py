@@ -133,8 +133,8 @@ def test_tensorboard_and_table(finished: Path) -> None:
     events = EventAccumulator(str(finished / "tensorboard"), {"images": 0}).Reload()
     tags = events.Tags()
     for tag in (
-        "val/accuracy",
-        "train/accuracy",
+        "accuracy/val",
+        "accuracy/train",
         "running/nll",
         "running/regularizer",
         "val/hidden0/firing_rate",
@@ -144,13 +144,17 @@ def test_tensorboard_and_table(finished: Path) -> None:
         "gradient_norm/readout.weight",
         "time/samples_per_second",
         "time/epoch_seconds",
-        "hp/final_test_accuracy",
+        "hp/final_val_accuracy",
+        "hp/best_val_accuracy",
     ):
         assert tag in tags["scalars"], tag
-    assert [e.step for e in events.Scalars("val/accuracy")] == [0, 1, 2]
+    assert [e.step for e in events.Scalars("accuracy/val")] == [0, 1, 2]
+    assert "confusion" in tags["images"]
+    assert min(tags["scalars"]).startswith("accuracy/")
     result = read_json(finished / "result.json")
-    last = events.Scalars("hp/final_test_accuracy")[-1].value
-    assert last == pytest.approx(result["metrics.final.test.accuracy"])
+    last = events.Scalars("hp/final_val_accuracy")[-1].value
+    assert last == pytest.approx(result["metrics.final.val.accuracy"])
+    assert not any(tag.startswith("hp/") and "test" in tag for tag in tags["scalars"])
     hparams = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     assert b"model.nb_hidden" in hparams
 

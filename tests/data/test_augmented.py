@@ -107,7 +107,7 @@ def test_training_samples_change_with_seed_and_epoch_and_others_never() -> None:
     assert torch.equal(shown(data_module(TimeJitter(2.0)), 4), first)
     assert not torch.equal(shown(data, 5), first)
     assert not torch.equal(shown(data_module(TimeJitter(2.0), seed=4), 4), first)
-    for loader in (*data.val_dataloader(), *data.test_dataloader()):
+    for loader in (*data.val_dataloader(), data.test_dataloader()):
         for x, _ in loader:
             assert any(x.store is s.inputs for s in (data.train, data.test))
 
@@ -158,7 +158,7 @@ def test_a_grid_is_checked_when_the_data_tell_their_units(tmp_path) -> None:
     shape = ["augment=unit_shift", "augment.unit_shift.shape=[7,99]"]
     plan = datamodule_of(config_of("data=shd", *data, *shape))  # nobody knows the units yet
     with pytest.raises(ConfigError, match=r"augment\.unit_shift\.shape=\[7, 99\].*units in all"):
-        plan.datamodule.setup()
+        plan.setup()
 
 
 def test_a_grid_that_fits_is_accepted() -> None:

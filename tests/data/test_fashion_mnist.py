@@ -109,7 +109,7 @@ def test_damage_ends_with_file_and_place(places, root, damage, part):
 
 
 def test_the_encoder_is_checked():
-    with pytest.raises(ConfigError, match="ttfs, linear_latency or rate"):
+    with pytest.raises(ConfigError, match="an instance of TTFS or an instance of LinearLatency"):
         FashionMNIST(encoder={"tau": 20.0})
 
 

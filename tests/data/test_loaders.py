@@ -64,8 +64,10 @@ def test_evaluation_order_is_fixed_and_its_training_part_stratified(data):
     assert torch.equal(labels_of(val), data.val.labels)
     assert torch.bincount(labels_of(train)).tolist() == [3, 3, 3]
     assert torch.equal(labels_of(data.val_dataloader()[1]), labels_of(train))
-    sizes = [len(labels_of(loader)) for loader in data.test_dataloader()]
+    loaders = data.eval_dataloaders()
+    sizes = [len(labels_of(loaders[split])) for split in data.test_splits]
     assert sizes == [54, 6, 15]
+    assert torch.equal(labels_of(data.test_dataloader()), data.test.labels)
     assert list(data.eval_dataloaders(None)) == ["val", "train", "test"]
 
 

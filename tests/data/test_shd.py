@@ -40,7 +40,7 @@ def test_tiny_files(places, root):
     assert data.test_splits == ("train", "val", "test", "test_unheard")
     assert data.speakers["train"].shape == (72,)
     assert data.speakers["test_unheard"].unique().tolist() == [4]
-    assert len(data.test_dataloader()) == 4
+    assert len(data.eval_dataloaders()) == 4
     unheard = data.test.labels[data.speakers["test"] == 4]
     assert torch.equal(data.test_unheard.labels, unheard)
 

@@ -128,7 +128,7 @@ def test_damaged_events_are_refused(backend, damage):
     for run in (
         lambda: kernels.network(case.x, *given, backend=backend),
         lambda: kernels.training_step(
-            case.x, torch.zeros(6).long().to(DEVICE), *given, backend=backend
+            case.x, torch.zeros(6).long().to(case.labels.device), *given, backend=backend
         ),
     ):
         with pytest.raises(kind, match=message):

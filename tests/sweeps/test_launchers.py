@@ -75,7 +75,7 @@ def test_points_share_the_gpus_of_the_machine(tmp_path: Path) -> None:
 
 
 @needs("launchers")
-@pytest.mark.seconds(20)
+@pytest.mark.long
 def test_a_stopped_sweep_stops_its_local_jobs(tmp_path: Path) -> None:
     many = ("seed=1,2,3", "trainer.max_epochs=2000", "hydra/launcher=submitit_local")
     process = start(tmp_path, *many)

@@ -147,7 +147,7 @@ def test_a_typo_in_one_point_stops_all_before_the_first(tmp_path: Path) -> None:
     [
         pytest.param("basic", "raise", marks=pytest.mark.seconds(6)),
         pytest.param("basic", "kill", marks=pytest.mark.seconds(6)),
-        pytest.param("joblib", "kill", marks=[needs("launchers"), pytest.mark.seconds(20)]),
+        pytest.param("joblib", "kill", marks=[needs("launchers"), pytest.mark.long]),
         pytest.param("joblib", "raise", marks=[needs("launchers"), pytest.mark.long]),
     ],
 )

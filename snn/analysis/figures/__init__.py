@@ -11,22 +11,34 @@ from snn.analysis.effects import Decomposition
 from snn.analysis.figures.curves import training_curves
 from snn.analysis.figures.effects import effect_shares, interactions, main_effects
 from snn.analysis.figures.points import costs, parallel_coordinates
-from snn.analysis.figures.values import collapsed_bars, value_bars
+from snn.analysis.figures.values import collapsed_bars, thesis_bars, value_points
 from snn.analysis.study import Study
 
 
 def draw_all(
-    study: Study, effects: Decomposition | None, collapse: Collapse | None
+    study: Study,
+    effects: Decomposition | None,
+    collapse: Collapse | None,
+    thesis: bool = False,
 ) -> Iterator[tuple[str, str, Figure]]:
-    """``(name, what it shows, figure)`` one at a time, those that the study has data for."""
+    """``(name, what it shows, figure)`` one at a time, those that the study has data for.
+
+    Args:
+        study: what is drawn.
+        effects: what its metric depends on, if that can be told.
+        collapse: which runs learned nothing, if that can be told.
+        thesis: draw the thesis's own view too, which has test accuracies.
+    """
     weights = f"{study.weights} weights"
+    spread = "; the bars are one standard deviation over runs" if study.spreads else ""
     for axis in study.axes.axes:
-        yield (
-            f"values_{axis.short.replace('/', '_')}",
-            f"{axis.key}: means over all other parameters; the lines are one standard deviation "
-            f"over runs ({weights}).",
-            value_bars(study, axis),
-        )
+        name = axis.short.replace("/", "_")
+        means = f"{axis.key}: means over all other parameters{spread} ({weights})."
+        if axis.is_search:
+            means = f"{axis.key}: a point per run ({weights})."
+        yield f"values_{name}", means, value_points(study, axis)
+        if thesis and not axis.is_search:
+            yield f"thesis_{name}", means, thesis_bars(study, axis)
     if effects is not None:
         yield (
             "effects",
@@ -38,9 +50,13 @@ def draw_all(
     if figure is not None:
         yield (
             "main_effects",
-            f"Mean {study.metric.title} at each value; bars are one standard error, "
-            "from the spread over all other parameters and seeds. The dotted line is the mean of "
-            "all runs.",
+            f"Mean {study.metric.title} at each value"
+            + (
+                "; bars are one standard error, from the spread over all other parameters and seeds"
+                if study.spreads
+                else ""
+            )
+            + ". The dotted line is the mean of all runs.",
             figure,
         )
     if len(study.keys) > 1 and ranked > 3:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -26,6 +27,27 @@ def read_curve(path: Path, column: str) -> tuple[list[int], list[float]]:
     except (OSError, ValueError, KeyError, csv.Error):
         return [], []  # a curve is an extra; a damaged one must not cost the summary
     return epochs, values
+
+
+def compared_curves(study: Study, names: Sequence[str]) -> Figure | None:
+    """Accuracy of each run after each epoch, over one another; None if no run left its curve."""
+    splits = {"train/accuracy": ("training", "--"), "val/accuracy": ("validation", "-")}
+    figure = new_figure(7.0, 3.8)
+    panel = figure.subplots()
+    for i, (run, name) in enumerate(zip(study.runs, names, strict=True)):
+        for column, (split, line) in splits.items():
+            epochs, values = read_curve(run.path / "metrics.csv", column)
+            look = {"color": colour(i), "linestyle": line, "label": f"{name}, {split}"}
+            look["marker"] = "o" if len(epochs) == 1 else None
+            if epochs:
+                panel.plot(epochs, [100 * value for value in values], **look)
+    if not panel.lines:
+        return None
+    panel.set_xlabel("epoch")
+    panel.set_ylabel("accuracy (%)")
+    panel.xaxis.get_major_locator().set_params(integer=True)
+    figure.legend(loc="outside right upper", fontsize=7.5)
+    return figure
 
 
 def training_curves(study: Study) -> Figure | None:

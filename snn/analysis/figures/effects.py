@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from snn.analysis.effects import HIGHER, MAIN, PAIR, RESIDUAL, SHARED, Decomposition
+from snn.analysis.figures.scales import is_continuous, places, spread_along
 from snn.analysis.figures.style import (
     GREY,
     colour,
-    level_ticks,
     marker,
     new_figure,
     shortened,
@@ -71,12 +71,20 @@ def main_effects(study: Study) -> Figure | None:
     for panel, axis in zip(panels.flat, axes, strict=False):
         grouped = study.frame.groupby(axis.key)["value"]
         mean, n = factor * grouped.mean(), grouped.count()
-        half = (factor * grouped.std() / np.sqrt(n)).fillna(0)
+        half = factor * grouped.std() / np.sqrt(n)  # none of a single run
+        place = places(axis)[mean.index]
         panel.axhline(factor * study.frame["value"].mean(), color=GREY, linestyle=":", linewidth=1)
-        panel.errorbar(mean.index, mean, half, color=colour(0), marker="o", markersize=5, capsize=3)
-        panel.set_xlabel(axis.title)
-        panel.set_xlim(-0.4, len(axis.levels) - 0.6)
-        level_ticks(panel, axis.shown)
+        line = "-" if is_continuous(axis) else ""
+        panel.plot(place, mean, color=colour(0), marker="o", markersize=5, linestyle=line)
+        several = half.notna().to_numpy()
+        if several.any():
+            panel.errorbar(
+                *(place[several], mean[several], half[several]),
+                fmt="none",
+                ecolor=colour(0),
+                capsize=3,
+            )
+        spread_along(panel, axis)
     for panel in panels.flat[len(axes) :]:
         panel.set_visible(False)
     for panel in panels[:, 0]:
@@ -103,7 +111,7 @@ def interactions(study: Study, found: Decomposition | None) -> Figure | None:
         means = study.frame.groupby([lines.key, along.key])["value"].mean().unstack(0)
         for i, code in enumerate(means.columns):
             panel.plot(
-                means.index,
+                places(along)[means.index],
                 study.metric.factor * means[code],
                 color=colour(i),
                 marker=marker(i),
@@ -111,9 +119,7 @@ def interactions(study: Study, found: Decomposition | None) -> Figure | None:
                 linestyle=("-", "--", "-.")[(i // 7) % 3],
                 label=shortened(lines.shown[int(code)], 14),
             )
-        panel.set_xlabel(along.title)
-        panel.set_xlim(-0.3, len(along.levels) - 0.7)
-        level_ticks(panel, along.shown)
+        spread_along(panel, along)
         share = f"\n{100 * shares[pair]:.1f} % of variance" if pair in shares else ""
         panel.set_title(f"{along.short} × {lines.short}{share}", fontsize=9)
         longest = max(len(shortened(level, 14)) for level in lines.shown)

@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from snn.analysis.figures.scales import fractions
 from snn.analysis.figures.style import (
     BOX,
     GREY,
@@ -90,9 +91,9 @@ def parallel_coordinates(study: Study) -> Figure:
     # Lines that share a value are fanned out by their rank, so that they can be told apart.
     fan = np.linspace(-0.5, 0.5, len(points)) if len(points) > 1 else np.zeros(1)
     for i, axis in enumerate(axes):
-        gap = 1 / max(1, len(axis.levels) - 1)
-        place = points[axis.key].to_numpy() * gap if len(axis.levels) > 1 else 0.5
-        lines[:, i] = place + fan * min(0.10, 0.3 * gap)
+        along = fractions(axis)
+        gap = np.diff(np.sort(along)).min() if len(along) > 1 else 1.0
+        lines[:, i] = along[points[axis.key]] + fan * min(0.10, 0.3 * gap)
     lines[:, count] = (clipped - low) / span if high > low else 0.5
     scale, norm = colormaps[SCALE], Normalize(low, high if high > low else low + 1)
     best = np.arange(len(points)) >= len(points) - 5
@@ -117,8 +118,7 @@ def parallel_coordinates(study: Study) -> Figure:
         ax.axvline(i, color="black", linewidth=0.8, zorder=3)
         chosen = np.unique(np.linspace(0, len(axis.levels) - 1, MOST_NAMED).round().astype(int))
         for code in chosen:
-            place = code / max(1, len(axis.levels) - 1) if len(axis.levels) > 1 else 0.5
-            _name(ax, i, place, shortened(axis.shown[code], 16))
+            _name(ax, i, fractions(axis)[code], shortened(axis.shown[code], 16))
     ax.axvline(count, color="black", linewidth=0.8, zorder=3)
     digits = 1 if study.metric.is_accuracy else 3
     for share in np.linspace(0, 1, 5) if high > low else [0.5]:

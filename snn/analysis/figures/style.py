@@ -1,73 +1,46 @@
-"""What all figures share: colours that colour-blind readers can tell apart, sizes, files."""
+"""What all figures of a study share: files, scales, labels."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from snn.files import whole_file, write_whole
+from snn.files import write_whole
+from snn.plots.style import BOX, COLOURS, GREY, SCALE, colour, marker, new_figure, styled
 
-# Okabe & Ito (2008), without its yellow, which is too light on white.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-SCALE = "cividis_r"  # even in lightness, also to colour-blind eyes; the largest is darkest
-GREY = "#777777"
-# Behind a number, so that colours and lines leave it legible.
-BOX = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0}
+__all__ = [
+    "BOX",
+    "COLOURS",
+    "GREY",
+    "SCALE",
+    "colour",
+    "level_ticks",
+    "log_ticks",
+    "lowest_shown",
+    "marker",
+    "new_figure",
+    "save",
+    "shortened",
+    "styled",
+]
+
 DOTS_PER_INCH = 140
 
-SETTINGS = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e3e3e3",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "svg.hashsalt": "snn",  # the same figure gives the same file
-}
 
-
-@contextmanager
-def styled() -> Iterator[None]:
-    """Draw and save inside this."""
-    with matplotlib.rc_context(SETTINGS):
-        yield
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """A figure of so many inches whose parts keep out of each other's way."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-    return figure
-
-
-def colour(index: int) -> str:
-    return COLOURS[index % len(COLOURS)]
-
-
-def marker(index: int) -> str:
-    return MARKERS[index % len(MARKERS)]
-
-
-def save(figure: Figure, stem: Path) -> bytes:
-    """Write ``<stem>.png`` and ``<stem>.svg``; the bytes of the first."""
-    image = io.BytesIO()
+def save(figure: Figure, stem: Path) -> str:
+    """Write ``<stem>.png`` and ``<stem>.svg``; the text of the second."""
+    image, text = io.BytesIO(), io.StringIO()
     figure.savefig(image, format="png", dpi=DOTS_PER_INCH)
+    figure.savefig(text, format="svg", metadata={"Date": None})
     write_whole(stem.with_suffix(".png"), image.getvalue())
-    with whole_file(stem.with_suffix(".svg"), "wb") as file:
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    return image.getvalue()
+    write_whole(stem.with_suffix(".svg"), text.getvalue())
+    return text.getvalue()
 
 
 def lowest_shown(values: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""Grouped bars: accuracies and run time of each value of a parameter, collapsed runs."""
+"""What each value of a parameter gives, averaged over all others; collapsed runs."""
 
 from __future__ import annotations
 
@@ -8,41 +8,74 @@ from matplotlib.figure import Figure
 
 from snn.analysis.axes import Axis
 from snn.analysis.collapse import Collapse
-from snn.analysis.figures.style import BOX, GREY, colour, level_ticks, log_ticks, new_figure
+from snn.analysis.figures.scales import is_continuous, places, spread_along
+from snn.analysis.figures.style import BOX, GREY, colour, level_ticks, marker, new_figure
+from snn.analysis.metric import SPLITS
 from snn.analysis.recommend import marginal_means
 from snn.analysis.study import Study
 
-SPLITS = {"train": "training", "val": "validation", "test": "test"}
+SHOWN = ("train", "val")  # test accuracies are no help to choose by
+OF_THESIS = ("train", "test")
+COLOURS = {"train": colour(0), "val": colour(1), "test": colour(2)}
+MARKERS = {"train": marker(0), "val": marker(1), "test": marker(2)}
 MOST_LABELLED = 6  # values; with more, numbers in the bars would touch
 MOST_LEVEL = 9  # bars; with more, numbers are turned
 
 
-def value_bars(study: Study, axis: Axis) -> Figure:
-    """Mean accuracies and run time of each value, over all other parameters, with spread."""
-    width = 8.0 if len(axis.levels) <= MOST_LABELLED else 10.0
-    figure = new_figure(width, 3.3)
-    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
+def value_points(study: Study, axis: Axis) -> Figure:
+    """Mean training and validation accuracy and run time of each value, with spread."""
+    figure, left, right = _panels(axis)
     if axis.is_search:
         _scatter(left, right, study, axis)
-        return figure
+    else:
+        means = marginal_means(study, axis.key).reindex(range(len(axis.levels)))
+        place = places(axis)
+        for split in SHOWN:
+            if means[split].notna().any():
+                look = {"color": COLOURS[split], "marker": MARKERS[split], "label": SPLITS[split]}
+                look["linestyle"] = "-" if is_continuous(axis) else ""
+                left.plot(place, 100 * means[split], markersize=5, **look)
+                _error_bars(
+                    *(left, place, 100 * means[split], 100 * means[f"{split}_sd"]),
+                    *(100.0, COLOURS[split]),
+                )
+        right.plot(
+            *(place, means["seconds"]),
+            color=GREY,
+            marker="o",
+            markersize=5,
+            linestyle="-" if is_continuous(axis) else "",
+        )
+        _error_bars(right, place, means["seconds"], means["seconds_sd"])
+        right.set_ylim(bottom=0)
+    left.set_ylabel("mean accuracy (%)" if not axis.is_search else "accuracy (%)")
+    right.set_ylabel("mean training time (s)" if not axis.is_search else "training time (s)")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    for panel in (left, right):
+        spread_along(panel, axis)
+    return figure
+
+
+def thesis_bars(study: Study, axis: Axis) -> Figure:
+    """Mean training and test accuracy and run time of each value, as the thesis draws them."""
+    figure, left, right = _panels(axis)
     means = marginal_means(study, axis.key).reindex(range(len(axis.levels)))
-    shown = [split for split in SPLITS if means[split].notna().any()]
+    shown = [split for split in OF_THESIS if means[split].notna().any()]
     bar = 0.8 / max(1, len(shown))
     tallest = 0.0
     for i, split in enumerate(shown):
         place = np.arange(len(means)) + (i - (len(shown) - 1) / 2) * bar
-        heights, spread = 100 * means[split], 100 * means[f"{split}_sd"].fillna(0)
-        tallest = max(tallest, (heights + spread).max())
-        left.bar(place, heights, 0.94 * bar, color=colour(i), label=SPLITS[split])
+        heights, spread = 100 * means[split], 100 * means[f"{split}_sd"]
+        tallest = max(tallest, (heights + spread.fillna(0)).max())
+        left.bar(place, heights, 0.94 * bar, color=COLOURS[split], label=SPLITS[split])
         _error_bars(left, place, heights, spread, top=100.0)
         if len(means) <= MOST_LABELLED:
             _numbers(left, place, heights, upright=len(means) * len(shown) > MOST_LEVEL)
     left.set_ylim(0, min(105.0, max(5.0, 1.15 * tallest)))
     left.set_ylabel("mean accuracy (%)")
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=3)
-    time, spread = means["seconds"], means["seconds_sd"].fillna(0)
-    right.bar(range(len(means)), time, 0.6, color=GREY)
-    _error_bars(right, np.arange(len(means)), time, spread)
+    right.bar(range(len(means)), means["seconds"], 0.6, color=GREY)
+    _error_bars(right, np.arange(len(means)), means["seconds"], means["seconds_sd"])
     right.set_ylabel("mean training time (s)")
     right.set_ylim(bottom=0)
     for panel in (left, right):
@@ -50,6 +83,12 @@ def value_bars(study: Study, axis: Axis) -> Figure:
         panel.set_xlabel(axis.title)
         level_ticks(panel, axis.shown)
     return figure
+
+
+def _panels(axis: Axis) -> tuple[Figure, Panel, Panel]:
+    figure = new_figure(8.0 if len(axis.levels) <= MOST_LABELLED else 10.0, 3.3)
+    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
+    return figure, left, right
 
 
 def _numbers(panel: Panel, place, heights, upright: bool) -> None:
@@ -67,29 +106,24 @@ def _numbers(panel: Panel, place, heights, upright: bool) -> None:
             )
 
 
-def _error_bars(panel: Panel, place, heights, spread, top: float = np.inf) -> None:
-    """One standard deviation up and down, but not past what is possible."""
+def _error_bars(
+    panel: Panel, place, heights, spread, top: float = np.inf, shade: str = "black"
+) -> None:
+    """One standard deviation up and down, but not past what is possible; none of a single run."""
+    known = spread.notna().to_numpy()
+    place, heights, spread = np.asarray(place)[known], heights[known], spread[known]
     down, up = np.minimum(spread, heights), np.minimum(spread, top - heights).clip(lower=0)
-    panel.errorbar(
-        place, heights, [down, up], fmt="none", ecolor="black", elinewidth=1, capsize=2.5
-    )
+    panel.errorbar(place, heights, [down, up], fmt="none", ecolor=shade, elinewidth=1, capsize=2.5)
 
 
 def _scatter(left: Panel, right: Panel, study: Study, axis: Axis) -> None:
-    """A point per run, for an axis with too many values for bars."""
-    numbers, codes = axis.numbers, study.frame[axis.key]
-    x = codes if numbers is None else np.array([numbers[code] for code in codes])
-    for i, (split, name) in enumerate(SPLITS.items()):
+    """A point per run, for an axis with too many values for means."""
+    x = places(axis)[study.frame[axis.key]]
+    for split in SHOWN:
         if study.frame[split].notna().any():
-            left.plot(x, 100 * study.frame[split], ".", color=colour(i), label=name, alpha=0.6)
-    left.set_ylabel("accuracy (%)")
-    left.legend()
+            look = {"color": COLOURS[split], "label": SPLITS[split], "alpha": 0.6}
+            left.plot(x, 100 * study.frame[split], ".", **look)
     right.plot(x, study.frame["seconds"], ".", color=GREY, alpha=0.6)
-    right.set_ylabel("training time (s)")
-    for panel in (left, right):
-        panel.set_xlabel(axis.title if numbers is not None else f"{axis.title} (number of value)")
-        if numbers is not None and min(numbers) > 0 and max(numbers) / min(numbers) > 20:
-            log_ticks(panel)
 
 
 def collapsed_bars(study: Study, collapse: Collapse) -> Figure:

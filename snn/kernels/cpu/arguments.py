@@ -111,13 +111,13 @@ def encoded(
         tensors = StageTensors(None, None, None, constant, encoder.gain, encoder.bias)
         code = StageCode(1, surrogates.position(encoder.surrogate), 0, 0, 1, 0, 0, 0)
         _add(tensors, code, parameters, codes)
-        numbers += StageNumbers(encoder.threshold, 0.0, encoder.scale)
+        numbers += [*StageNumbers(encoder.threshold, 0.0, encoder.scale)]
     for layer in layers:
         tensors, dynamics = _layer(layer, like), layer.dynamics
         if (mask := layer.mask) is not None:
             fixed.append(mask.to(like.dtype).expand(x.batch, mask.shape[1], mask.shape[2]))
         _add(tensors, _code(dynamics, tensors, mask is not None), parameters, codes)
-        numbers += StageNumbers(dynamics.threshold, dynamics.initial_potential, dynamics.scale)
+        numbers += [*StageNumbers(dynamics.threshold, dynamics.initial_potential, dynamics.scale)]
     if readout is not None:
         classes = readout.weight.shape[1]
         gain = 1.0 - readout.beta if readout.leak_scaled_input else 1.0
@@ -156,7 +156,7 @@ def _add(
 ) -> None:
     parameters += [tensor for tensor in tensors if tensor is not None]
     present = sum(1 << i for i, tensor in enumerate(tensors) if tensor is not None)
-    codes += code._replace(present=present)
+    codes += list(code._replace(present=present))
 
 
 def _constant(value: Constant, units: int, like: Tensor) -> Tensor:

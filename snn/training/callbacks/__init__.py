@@ -2,6 +2,7 @@
 
 from snn.training.callbacks.averaging import WeightAverage
 from snn.training.callbacks.checkpoint import Checkpoint, WholeFiles
+from snn.training.callbacks.confusion import ConfusionMatrix
 from snn.training.callbacks.gradients import GradientNorms
 from snn.training.callbacks.hyper_parameters import HyperParameters
 from snn.training.callbacks.progress import EpochLines
@@ -12,6 +13,7 @@ from snn.training.callbacks.stopwatch import Stopwatch
 
 __all__ = [
     "Checkpoint",
+    "ConfusionMatrix",
     "EarlyStopping",
     "EpochLines",
     "EpochSeed",

@@ -11,10 +11,13 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 
 def accuracies(validated: bool, tested: bool) -> list[str]:
-    """Names of the accuracies that a run ends with; without validation none is the best."""
-    splits = [*(["test"] if tested else []), *(["val"] if validated else [])]
-    which = ("final", "best") if validated else ("final",)
-    return [f"hp/{w}_{split}_accuracy" for w in which for split in splits]
+    """Names of the accuracies to compare runs by: of the validation part, where there is one.
+
+    Test accuracies beside each other would be chosen by.
+    """
+    if validated:
+        return ["hp/final_val_accuracy", "hp/best_val_accuracy"]
+    return ["hp/final_test_accuracy"] if tested else []
 
 
 class HyperParameters(pl.Callback):
@@ -70,6 +73,7 @@ class HyperParameters(pl.Callback):
             for split in ("val", "test")
             if f"{split}/accuracy" in metrics
         }
+        values = {name: value for name, value in values.items() if name in self.metrics}
         for logger in self._loggers(trainer):
             logger.log_metrics(values, step=trainer.current_epoch)
             logger.save()

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from snn.training.plots import raster
+from snn.plots import raster
 
 Count = Annotated[int, Field(gt=0)]
 
@@ -57,4 +57,4 @@ class SpikeRaster(pl.Callback):
             f"class {names[label]}" + ("" if label == guess else f", taken for {names[guess]}")
             for label, guess in zip(labels.tolist(), predicted, strict=True)
         ]
-        return raster([trace.input, *trace.spikes], titles, datamodule.time_step)
+        return raster(trace, titles, datamodule.time_step)

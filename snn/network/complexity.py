@@ -1,0 +1,132 @@
+r"""What a network costs, by the definitions of NeuroBench.
+
+NeuroBench (Yik et al. 2025, Nat. Commun. 16:1545; package ``neurobench`` 2.3.0) counts:
+
+``footprint``
+    bytes of all parameters and buffers.
+``connection_sparsity``
+    share of weights that are exactly 0.
+``activation_sparsity``
+    share of neurons and steps without a spike, of the hidden layers.
+``dense_synops``
+    operations per sample if each weight were used in each step.
+``effective_macs``, ``effective_acs``
+    operations per sample where neither weight nor input is 0: multiply-accumulates of inputs that
+    are any numbers (spike counts above 1), accumulates of inputs that are 0 or 1. A layer's input
+    of one step and batch is of one kind or the other.
+``membrane_updates``
+    per sample, how often the potential of a hidden neuron changed from one step to the next; the
+    first step counts as a change.
+
+Unlike ``synops_per_sample`` (:mod:`snn.network.synops`), operations are counted when a step uses a
+spike, so the recurrent weights have no part in the spikes of the last step. An encoder's own
+arithmetic and the readout's potential are outside of NeuroBench's definitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from snn.events import EventBatch, EventStore
+from snn.network.layers import RecurrentLIF
+from snn.network.spiking import SpikingNetwork, Trace
+
+
+class _Counts(NamedTuple):
+    """Sums over all samples."""
+
+    samples: int
+    positions: int  # neurons times steps
+    spikes: float
+    dense: int
+    macs: float
+    acs: float
+    updates: int
+
+
+@torch.no_grad()
+def neurobench(
+    network: SpikingNetwork, batches: Iterable[Tensor | EventBatch | EventStore]
+) -> dict[str, float]:
+    """NeuroBench's metrics of a network on some samples.
+
+    Args:
+        network: it is measured as in evaluation mode, without dropout.
+        batches: as the network takes them; at least one sample in all. Each is traced in the
+            reference, so give batches that fit into memory when they are dense.
+    """
+    training = network.training
+    network.eval()
+    total = _Counts(*map(sum, zip(*(_count(network, x) for x in batches), strict=True)))
+    network.train(training)
+    weights = [weight for weight, _ in _connections(network)]
+    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    stored = [*network.parameters(), *network.buffers()]
+    return {
+        "footprint": sum(tensor.numel() * tensor.element_size() for tensor in stored),
+        "connection_sparsity": zeros / sum(weight.numel() for weight in weights),
+        "activation_sparsity": 1.0 - total.spikes / total.positions,
+        "dense_synops": total.dense / total.samples,
+        "effective_macs": total.macs / total.samples,
+        "effective_acs": total.acs / total.samples,
+        "membrane_updates": total.updates / total.samples,
+    }
+
+
+def _connections(network: SpikingNetwork) -> Iterator[tuple[Tensor, str]]:
+    """All weight matrices ``[input, output]``, with what their input is."""
+    for i, layer in enumerate(network.hidden):
+        yield layer.weight, f"input {i}"
+        if layer.recurrent_weight is not None:
+            yield layer.recurrent_weight, f"recurrent {i}"
+    yield network.readout.weight, f"input {len(network.hidden)}"
+
+
+def _count(network: SpikingNetwork, x: Tensor | EventBatch | EventStore) -> _Counts:
+    trace = network.trace(x)
+    samples, steps = trace.input.shape[:2]
+    dense, macs, acs = 0, 0.0, 0.0
+    arriving = dict(_arriving(network, trace))
+    for weight, source in _connections(network):
+        dense += samples * steps * weight.numel()
+        synapses = (weight != 0).sum(1).double()
+        inputs = arriving[source]
+        binary = ((inputs == 0) | (inputs == 1)).all(2).all(0)  # [step]
+        operations = (inputs != 0).sum(0).double() @ synapses  # [step]
+        acs += operations[binary].sum().item()
+        macs += operations[~binary].sum().item()
+    return _Counts(
+        samples,
+        sum(spikes.numel() for spikes in trace.spikes),
+        sum(spikes.sum(dtype=torch.float64).item() for spikes in trace.spikes),
+        dense,
+        macs,
+        acs,
+        sum(_updates(layer, trace, i) for i, layer in enumerate(network.hidden)),
+    )
+
+
+def _arriving(network: SpikingNetwork, trace: Trace) -> Iterator[tuple[str, Tensor]]:
+    """What each weight matrix is multiplied with, ``[batch, step, input]``."""
+    for i, x in enumerate((trace.input, *trace.spikes)):
+        yield f"input {i}", x
+    for i, (layer, spikes) in enumerate(zip(network.hidden, trace.spikes, strict=True)):
+        if layer.dynamics.recurrence == "previous":
+            spikes = torch.cat([torch.zeros_like(spikes[:, :1]), spikes[:, :-1]], 1)
+        yield f"recurrent {i}", spikes
+
+
+def _updates(layer: RecurrentLIF, trace: Trace, i: int) -> int:
+    """How often the potential between two steps, after the reset, changed."""
+    potential, spikes = trace.potentials[i], trace.spikes[i]
+    if layer.dynamics.timing == "prompt":
+        reset = layer.dynamics.reset == "zero"
+        threshold = layer.dynamics.threshold
+        after = potential * (1 - spikes) if reset else potential - threshold * spikes
+    else:
+        after = torch.cat([potential[:, 1:], trace.state.hidden[i].potential[:, None]], 1)
+    return after[:, 0].numel() + int((after[:, 1:] != after[:, :-1]).sum())

@@ -1,0 +1,100 @@
+"""Figures of a network: they show what they are given, without a display."""
+
+from __future__ import annotations
+
+import importlib
+import io
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from snn import plots
+from snn.network import SpikingNetwork
+from snn.network.layers import LeakyReadout, RecurrentLIF
+from snn.neurons import LOGIT_RULES, LIFDynamics, decision_step, logits, running_logits
+
+
+def network(units: tuple[int, ...] = (9,), **options) -> SpikingNetwork:
+    sizes = (6, *units)
+    hidden = [
+        RecurrentLIF(a, b, 0.8, 0.9, LIFDynamics(), weight_scale=3.0, **options)
+        for a, b in zip(sizes, units, strict=False)
+    ]
+    return SpikingNetwork(hidden, LeakyReadout(units[-1], 3, 0.8, 0.9))
+
+
+@pytest.fixture
+def trace():
+    x = torch.bernoulli(torch.full((5, 20, 6), 0.4))
+    return network().trace(x)
+
+
+def written(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def test_figures_of_a_trace(trace) -> None:
+    assert trace.spikes[0].any()
+    figures = [
+        plots.raster(trace),
+        plots.raster([trace.input, *trace.spikes], list("abcde"), 2.0),
+        plots.potentials(trace, neurons=[0, 3], sample=1),
+        plots.readout(trace, list("xyz"), [0, 1, 2, 0, 1], samples=[1, 4]),
+        plots.readout(trace.output),
+    ]
+    for figure in figures:
+        assert isinstance(figure, Figure)
+        assert written(figure)
+    assert not pyplot.get_fignums()
+
+
+def test_potentials_show_the_threshold_and_each_spike(trace) -> None:
+    neuron = int(trace.spikes[0][2].sum(0).argmax())
+    figure = plots.potentials(trace, sample=2, neurons=[neuron], threshold=1.0, time_step=2.0)
+    potential, threshold, fired, *_ = figure.axes[0].lines
+    assert np.allclose(potential.get_ydata(), trace.potentials[0][2, :, neuron].detach())
+    assert set(threshold.get_ydata()) == {1.0}
+    steps = trace.spikes[0][2, :, neuron].nonzero()[:, 0]
+    assert fired.get_xdata().tolist() == (2.0 * steps).tolist()
+    current = figure.axes[1].lines[0].get_ydata()
+    assert np.allclose(current, trace.currents[0][2, :, neuron].detach())
+
+
+def test_figures_of_parameters() -> None:
+    fixed, learned = network(), network((9, 7), learn_alpha="neuron")
+    for figure in (plots.weights(fixed), plots.time_constants(fixed, 2.0)):
+        assert written(figure)
+    line = plots.time_constants(fixed, 2.0).axes[0].lines[0]
+    assert line.get_xdata()[0] == pytest.approx(-2.0 / np.log(0.9))
+    assert len(plots.time_constants(learned).axes) == 4
+
+
+def test_confusion_matrix() -> None:
+    figure = plots.confusion([[3, 1], [0, 4]], ["left", "right"], "title")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["3", "1", "4"]
+    assert written(plots.confusion(np.eye(30, dtype=int), [str(i) for i in range(30)]))
+
+
+@pytest.mark.parametrize("rule", LOGIT_RULES)
+def test_running_logits_are_those_of_a_shorter_trace(rule: str) -> None:
+    output = torch.randn(4, 11, 3, dtype=torch.float64)
+    running = running_logits(output, rule)
+    for t in (1, 5, 11):
+        assert torch.allclose(running[:, t - 1], logits(output[:, :t], rule))
+
+
+def test_the_moment_of_decision() -> None:
+    answers = torch.tensor([[0, 1, 1], [1, 0, 1], [1, 1, 1]])
+    running = torch.nn.functional.one_hot(answers, 2).float()
+    assert decision_step(running).tolist() == [1, 2, 0]
+
+
+def test_the_old_name_goes_on_to_work() -> None:
+    with pytest.warns(DeprecationWarning, match=r"moved to snn\.plots"):
+        old = importlib.import_module("snn.training.plots")
+    assert old.raster is plots.raster
