@@ -28,7 +28,7 @@ Keys are dotted and their values plain, but for ``config`` (nested) and ``overri
 ``samples_per_second``          training samples over that time
 ``nb_parameters``               trainable parameters
 ``data.*``                      numbers of samples and events, as the data module reports them
-``backend``                     what computed the network: ``einsum`` or ``cpu``
+``backend``                     what computed the network: ``einsum``, ``cpu`` or ``gpu``
 ``device``, ``threads``, ``git_revision``, ``versions.*``, ``peak_memory_mib.{host,gpu}``
 ``start``, ``end``              UTC, ISO 8601
 ==============================  ===================================================================

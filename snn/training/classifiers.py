@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor
 
+from snn.checks import Count, NonNegative, Positive
 from snn.errors import ConfigError
 from snn.network import Backend, SpikingNetwork
 from snn.network.layers import CurrentEncoder, DropoutMask, Fan, LeakyReadout, Learn, RecurrentLIF
@@ -26,10 +27,8 @@ from snn.neurons.time_constants import TauDistribution, spread_decay
 from snn.training.losses import ClassificationLoss, LossName, Reduction, SpikeRegularizer
 from snn.training.module import SpikingClassifier
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 OpenUnit = Annotated[float, Field(gt=0, lt=1)]
-Size = Annotated[int, Field(gt=0)]
+Size = Count
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def test_tensorboard_and_table(finished: Path) -> None:
     assert "confusion" in tags["images"]
     assert min(tags["scalars"]).startswith("accuracy/")
     result = read_json(finished / "result.json")
-    last = events.Scalars("hp/final_val_accuracy")[-1].value
+    last = max(events.Scalars("hp/final_val_accuracy"), key=lambda event: event.step).value
     assert last == pytest.approx(result["metrics.final.val.accuracy"])
     assert not any(tag.startswith("hp/") and "test" in tag for tag in tags["scalars"])
     hparams = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
