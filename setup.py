@@ -1,4 +1,6 @@
-"""Builds the CPU kernels where a C++ compiler is found; everything else is in pyproject.toml.
+"""Builds the CPU kernels where a C++ compiler is found, and puts conf/ into the package.
+
+Everything else is in pyproject.toml.
 
 Each instruction set becomes a shared library of its own, called through ctypes: neither Python's
 nor PyTorch's headers are needed. The best one that the machine has is chosen at run time.
@@ -8,11 +10,13 @@ nor PyTorch's headers are needed. The best one that the machine has is chosen at
 
 import os
 import platform
+import shutil
 import sys
 from glob import glob
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 SOURCES = "snn/kernels/cpu/cpp"
 FLAGS = ["-std=c++17", "-O3", "-fvisibility=hidden", "-fno-math-errno", "-g0", "-Wno-psabi"]
@@ -28,6 +32,17 @@ AMX = ["-mamx-tile", "-mamx-bf16"]
 INSTRUCTION_SETS = {"baseline": []}
 if platform.machine().lower() in ("x86_64", "amd64"):
     INSTRUCTION_SETS |= {"avx2": AVX2, "avx512": AVX2 + AVX512, "amx": AVX2 + AVX512 + AMX}
+
+
+class BuildPackage(build_py):
+    """Copies the configuration files into the package; an editable install reads them in place."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            inside = os.path.join(self.build_lib, "snn", "conf")
+            shutil.rmtree(inside, ignore_errors=True)
+            shutil.copytree("conf", inside)
 
 
 class BuildKernels(build_ext):
@@ -86,5 +101,5 @@ setup(
         )
         for name in INSTRUCTION_SETS
     ],
-    cmdclass={"build_ext": BuildKernels},
+    cmdclass={"build_ext": BuildKernels, "build_py": BuildPackage},
 )

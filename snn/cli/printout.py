@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from snn.places import program
+
 SPLITS = ("train", "val", "test", "test_unheard")
 
 
@@ -47,15 +49,21 @@ def _program(name: str) -> str:
     return _shown(ours / name)
 
 
+def _command(words: str) -> str:
+    """A command whose first word is a program of this environment."""
+    first, *others = words.split()
+    return " ".join([_program(first), *others])
+
+
 def print_result(result: Mapping[str, Any], run_dir: Path, console: Console | None = None) -> None:
     """The table, and the commands to go on with."""
     console = console or Console()
     console.print(result_table(result))
-    directory, python = _shown(run_dir), _program("python")
+    directory, train = _shown(run_dir), _command(program("train"))
     for label, command in (
         ("Record", f"{directory}/result.json"),
         ("Look at it", f"{_program('tensorboard')} --logdir {directory}"),
-        ("Other data", f"{python} train.py experiment=fashion_mnist   (or shd, tbl)"),
-        ("A small grid", f"{python} train.py -m model.nb_hidden=50,100 model.scale=10,100"),
+        ("Other data", f"{train} experiment=fashion_mnist   (or shd, tbl)"),
+        ("A small grid", f"{train} -m model.nb_hidden=50,100 model.scale=10,100"),
     ):
         console.print(f"{label + ':':<14}{command}", soft_wrap=True, highlight=False)
