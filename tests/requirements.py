@@ -12,6 +12,7 @@ launchers the plugins of ``pip install -e '.[cluster]'``
 docs      mkdocs and what the site needs, ``pip install -e '.[docs]'``
 browser   a Chromium, in which the report of a sweep is tried
 interop   the programs that networks are exported to
+trackers  Weights & Biases and MLflow, ``pip install -e '.[wandb,mlflow]'``
 ========= ========================================================================================
 """
 
@@ -72,6 +73,10 @@ def _interop() -> str | None:
     return f"no {', '.join(missing)}: pip install -e '.[interop]'" if missing else None
 
 
+def _trackers() -> str | None:
+    return _package("wandb", "wandb") or _package("mlflow", "mlflow")
+
+
 def _package(name: str, extra: str = "cluster") -> str | None:
     return None if importlib.util.find_spec(name) else f"no {name}: pip install -e '.[{extra}]'"
 
@@ -96,6 +101,7 @@ CHECKS: Mapping[str, Callable[[], str | None]] = {
     "docs": _docs,
     "browser": _browser,
     "interop": _interop,
+    "trackers": _trackers,
 }
 
 

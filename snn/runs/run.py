@@ -16,7 +16,9 @@ from snn.runs import RunDirectory, config_hash, make_result, recorded, write_jso
 from snn.runs.environment import environment
 from snn.runs.state import State, look
 from snn.runs.status import now
+from snn.runs.sweep_plan import sweep_of
 from snn.training.evaluation import Metrics, measure
+from snn.training.trackers import closed
 
 log = logging.getLogger(__name__)
 
@@ -114,17 +116,19 @@ def _train(
         progress=progress,
         resume=checkpoint is not None,
         overridden={override.partition("=")[0].lstrip("+") for override in overrides},
+        sweep=sweep_of(run.path),
     )
     log.info("data: %s", ", ".join(f"{k} {v}" for k, v in parts.datamodule.summary.items()))
     if checkpoint is not None:
         log.info("going on from %s", checkpoint)
     run.begun = True
-    parts.trainer.fit(
-        parts.module, datamodule=parts.datamodule, ckpt_path=checkpoint, weights_only=True
-    )
-    final, best, best_epoch = _measured(parts, run)
-    if parts.hyper_parameters is not None:
-        parts.hyper_parameters.finish(parts.trainer, final, best)
+    with closed(parts.trainer.loggers):
+        parts.trainer.fit(
+            parts.module, datamodule=parts.datamodule, ckpt_path=checkpoint, weights_only=True
+        )
+        final, best, best_epoch = _measured(parts, run)
+        if parts.hyper_parameters is not None:
+            parts.hyper_parameters.finish(parts.trainer, final, best)
     facts = {
         **parts.stopwatch.facts(),
         "nb_parameters": sum(p.numel() for p in parts.module.parameters()),

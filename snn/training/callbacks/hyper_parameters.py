@@ -1,4 +1,4 @@
-"""The HPARAMS tab of TensorBoard."""
+"""What a run was made with, beside its accuracies: TensorBoard's HPARAMS tab, and other loggers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
+
+from snn.training.trackers import compares_runs
 
 
 def accuracies(validated: bool, tested: bool) -> list[str]:
@@ -23,14 +25,18 @@ def accuracies(validated: bool, tested: bool) -> list[str]:
 class HyperParameters(pl.Callback):
     """Shows a run's hyper-parameters with its accuracies in TensorBoard's HPARAMS tab.
 
+    Other loggers, where one chooses what to look at, are given the whole configuration.
+
     Args:
-        keys: dotted keys of the configuration to show, beside those that were overridden. The tab
-            sorts them and opens with the first few, so a long list hides the interesting ones.
+        keys: dotted keys of the configuration to show in the tab, beside those that were
+            overridden. It sorts them and opens with the first few, so a long list hides the
+            interesting ones.
     """
 
     def __init__(self, keys: list[str]) -> None:
         self.keys = keys
         self.parameters: dict[str, Any] = {}
+        self.configuration: dict[str, Any] = {}
         self.metrics: list[str] = []
 
     def choose(
@@ -45,10 +51,11 @@ class HyperParameters(pl.Callback):
         self.metrics = accuracies(validated, tested)
         shown = {*self.keys, *overridden}
         self.parameters = {key: value for key, value in config.items() if key in shown}
+        self.configuration = dict(config)
 
     @staticmethod
-    def _loggers(trainer: pl.Trainer) -> list[TensorBoardLogger]:
-        return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+    def _loggers(trainer: pl.Trainer) -> list[Logger]:
+        return [logger for logger in trainer.loggers if compares_runs(logger)]
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         shown = {
@@ -56,6 +63,9 @@ class HyperParameters(pl.Callback):
             for key, value in self.parameters.items()
         }
         for logger in self._loggers(trainer):
+            if not isinstance(logger, TensorBoardLogger):
+                logger.log_hyperparams(self.configuration)
+                continue
             # TensorBoard shows only metrics that the first call names; their values follow when
             # the run is over.
             logger.log_hyperparams(shown, dict.fromkeys(self.metrics, math.nan))

@@ -1,4 +1,4 @@
-"""Spike rasters in TensorBoard."""
+"""Spike rasters in TensorBoard, and in other loggers that take figures."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 import pytorch_lightning as pl
 import torch
 from pydantic import Field
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from snn.plots import raster
+from snn.training.trackers import send_figure, takes_figures
 
 Count = Annotated[int, Field(gt=0)]
 
@@ -31,14 +31,14 @@ class SpikeRaster(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         epoch = trainer.current_epoch
         last = epoch + 1 == trainer.max_epochs
-        loggers = [g for g in trainer.loggers if isinstance(g, TensorBoardLogger)]
+        loggers = [logger for logger in trainer.loggers if takes_figures(logger)]
         if not loggers or not (last or epoch % self.every_n_epochs == 0):
             return
         if not hasattr(pl_module.network, "trace"):
             return
         figure = self.draw(trainer.datamodule, pl_module)
         for logger in loggers:
-            logger.experiment.add_figure("spikes", figure, global_step=epoch)
+            send_figure(logger, "spikes", figure, epoch)
 
     def draw(self, datamodule: pl.LightningDataModule, module: pl.LightningModule):
         """The figure for the network as it is now."""
