@@ -52,6 +52,8 @@ def on_page_content(content: str, **_: Any) -> str:
 
     def drawn(equation: re.Match) -> str:
         text = html.unescape(equation[2] or equation[3]).strip()
+        # The converter knows no `aligned`; in MathML both are the same table.
+        text = text.replace("{aligned}", "{align*}")
         return convert(text, display="inline" if equation[2] else "block")
 
     return EQUATION.sub(drawn, content)
