@@ -8,6 +8,7 @@ point.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 from argparse import Namespace
@@ -139,7 +140,7 @@ class Mlflow(MLFlowLogger):
         file: str = "outputs/mlflow.db",
         tags: dict[str, str] | None = None,
     ) -> None:
-        self.check({})
+        self.check({"tracking_uri": tracking_uri})
         place = str(Path(save_dir).resolve())
         artifacts = None
         uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
@@ -165,8 +166,11 @@ class Mlflow(MLFlowLogger):
         Raises:
             SnnError: the package is missing.
         """
+        remote = options.get("tracking_uri") or os.environ.get("MLFLOW_TRACKING_URI")
+        needed = ("mlflow",) if remote else ("mlflow", "sqlalchemy", "alembic")
         try:
-            import mlflow  # noqa: F401
+            for name in needed:
+                importlib.import_module(name)
         except ImportError:
             raise _not_installed("mlflow") from None
 
