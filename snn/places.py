@@ -7,6 +7,8 @@ has the same files inside of the package, and commands by names of their own (``
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Literal
@@ -33,9 +35,14 @@ def config_dir() -> Path:
 
 def program(name: Literal["train", "summary"]) -> str:
     """A command as one types it from the working directory."""
-    script = SCRIPTS[name]
-    here = Path.cwd() == ROOT and (ROOT / script).is_file()
-    return f"python {script}" if here else f"snn-{name}"
+    script, command = ROOT / SCRIPTS[name], f"snn-{name}"
+    if not script.is_file():
+        return command
+    if Path.cwd() == ROOT:
+        return f"python {script.name}"
+    if Path(sys.executable).with_name(command).exists() or shutil.which(command):
+        return command
+    return shlex.join(["python", str(script)])
 
 
 def import_from_here() -> None:

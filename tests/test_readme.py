@@ -34,10 +34,10 @@ def commands(program: str) -> list[str]:
 
 
 def test_examples_of_code_run(capsys: pytest.CaptureFixture) -> None:
-    examples = blocks("python")
+    examples = blocks("python", (ROOT / "docs" / "layers.md").read_text(encoding="utf-8"))
     assert examples
     for example in examples:
-        exec(compile(example, "README.md", "exec"), {})
+        exec(compile(example, "layers.md", "exec"), {})
     assert "torch.Size([6, 50, 24])" in capsys.readouterr().out
 
 

@@ -1,12 +1,13 @@
 """Draws the two pictures of the README, from a run and a sweep.
 
 python train.py hydra.run.dir=outputs/picture
-python train.py -m sweep=randman model.nb_hidden=20,40 model.scale=10,100 seed=1,2 \
-    trainer.max_epochs=3 hydra.sweep.dir=outputs/pictures
+python train.py -m model.nb_hidden=20,40 data.nb_steps=30,60,100 model.scale=10,100 \
+    model.regularizer=1e-6,1e-5,1e-4 seed=1,2 trainer.max_epochs=3 optimizer.lr=2e-3 \
+    hydra.sweep.dir=outputs/pictures
 python sweep_summary.py outputs/pictures
 python docs/tools/pictures.py outputs/picture outputs/pictures
 
-The raster is the last one that the run logged to TensorBoard; the other picture is what a Chromium
+The raster is of four samples of the run's validation part; the other picture is what a Chromium
 shows of the sweep's report.
 """
 
@@ -19,19 +20,26 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
 from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import snn
+from snn.plots import raster
 
 ROOT = Path(__file__).resolve().parents[2]
 COLOURS = 64  # of drawings with few; a file of a third of the size
 WIDTH, LEFT_OUT = 1400, 12  # pixels of the screen; rows of the table below those shown
 
 
-def raster(run: Path) -> Image.Image:
-    """The last raster of a run."""
-    events = EventAccumulator(str(run / "tensorboard"))
-    events.Reload()
-    return Image.open(io.BytesIO(events.Images("spikes")[-1].encoded_image_string))
+def spikes(run: Path) -> Image.Image:
+    """Input and hidden spikes of a trained network."""
+    trained = snn.load(run, "last")
+    trained.data.setup("fit")
+    inputs, labels = trained.data.val[torch.linspace(0, len(trained.data.val) - 1, 4).long()]
+    titles = [f"class {trained.class_names[label]}" for label in labels.tolist()]
+    content = io.BytesIO()
+    raster(trained.trace(inputs), titles, trained.data.time_step).savefig(content)
+    return Image.open(content)
 
 
 def report(sweep: Path) -> Image.Image:
@@ -67,7 +75,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=ROOT / "docs")
     options = parser.parse_args()
     for name, image in (
-        ("images/raster.png", raster(options.run)),
+        ("images/raster.png", spikes(options.run)),
         ("report.png", report(options.sweep)),
     ):
         file = options.into / name

@@ -108,7 +108,7 @@ def best_command(study: Study) -> str | None:
     several = len(runs) > 1
     if any(word.startswith("sweep=") for word in words) and not several:
         words.append("hydra.mode=RUN")  # the sweep's file would ask for its whole grid
-    command = [*program("train").split(), *(["-m"] if several else []), *words]
+    command = [*shlex.split(program("train")), *(["-m"] if several else []), *words]
     return " ".join(map(shlex.quote, command))
 
 

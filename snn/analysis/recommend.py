@@ -146,7 +146,11 @@ def _command(study: Study, directory: Path, extended: Axis, value: str) -> str:
 
     It writes into the sweep's own directory, where each run has a folder of its own.
     """
-    words = [*program("train").split(), "-m", *(f"{k}={v}" for k, v in study.axes.common.items())]
+    words = [
+        *shlex.split(program("train")),
+        "-m",
+        *(f"{k}={v}" for k, v in study.axes.common.items()),
+    ]
     for axis in study.axes.axes:
         levels = [value] if axis is extended else axis.levels
         words.append(f"{axis.key}={','.join(levels)}")

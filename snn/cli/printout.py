@@ -51,8 +51,8 @@ def _program(name: str) -> str:
 
 def _command(words: str) -> str:
     """A command whose first word is a program of this environment."""
-    first, *others = words.split()
-    return " ".join([_program(first), *others])
+    first, space, others = words.partition(" ")
+    return _program(first) + space + others
 
 
 def print_result(result: Mapping[str, Any], run_dir: Path, console: Console | None = None) -> None:

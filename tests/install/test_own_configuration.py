@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,5 +114,9 @@ def test_commands_are_named_as_they_can_be_typed(
     assert places.program("train") == "python train.py"
     assert places.program("summary") == "python sweep_summary.py"
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert places.program("train") == shlex.join(["python", str(ROOT / "train.py")])
+    (tmp_path / "snn-train").touch()
     assert places.program("train") == "snn-train"
     assert places.config_dir() == ROOT / "conf"
