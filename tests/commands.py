@@ -74,6 +74,7 @@ def started(
     cwd: Path = ROOT,
     fresh: bool = False,
     merge: bool = False,
+    terminal: int | None = None,
     **environment: str,
 ) -> Forked | subprocess.Popen[str]:
     """Start ``python train.py ...`` in a process and a session of its own.
@@ -84,19 +85,20 @@ def started(
         cwd: where it is started.
         fresh: in a new interpreter.
         merge: errors are written to where output is.
+        terminal: descriptor of one that both are written to.
         environment: variables beside this process's.
     """
     line = [str(ROOT / script), *arguments]
     env = {k: v for k, v in os.environ.items() if k not in LEFT_BEHIND} | environment
     if not fresh and can_fork(env):
-        return Forked(line, cwd, env, merge=merge)
+        return Forked(line, cwd, env, merge=merge, terminal=terminal)
     return subprocess.Popen(
         [sys.executable, *line],
         cwd=cwd,
         env=env,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if merge else subprocess.PIPE,
+        stdout=subprocess.PIPE if terminal is None else terminal,
+        stderr=subprocess.STDOUT if merge or terminal is not None else subprocess.PIPE,
         text=True,
         start_new_session=True,
     )

@@ -37,7 +37,7 @@ PRELOADED = (
     *("snn.runs.run", "snn.sweeps.job", "snn.config.assembly", "snn.analysis.summary"),
     *("snn.config.rehearsal", "snn.analysis.watch", "snn.data.shd", "snn.data.tbl"),
     *("snn.data.fashion_mnist", "snn.data.randman", "snn.network", "snn.kernels"),
-    *("snn.cli.train", "snn.cli.summary", "snn.cli.command", "snn.cli.printout"),
+    *("snn.cli.train", "snn.cli.summary", "snn.cli.command", "snn.cli.printout", "rich.live"),
     *("hydra_plugins.snn_sweeper", "pytorch_lightning.loggers"),
     *("torch.utils.tensorboard", "torch.profiler"),
     *("matplotlib.pyplot", "PIL.PngImagePlugin", "antlr4", "multiprocessing.forkserver"),
@@ -47,7 +47,7 @@ PRELOADED = (
 HARMLESS = frozenset(
     {"HYDRA_FULL_ERROR", "PATH", "PYTEST_CURRENT_TEST", "SLURM_CONF", "SLURM_RESTART_COUNT"}
     | {"CUDA_VISIBLE_DEVICES", "MPLBACKEND", "TMPDIR", "SNN_DATA", "SNN_CACHE", "SNN_TEST_HOLD"}
-    | {"PYTORCH_NVML_BASED_CUDA_CHECK", "TORCHINDUCTOR_CACHE_DIR"}
+    | {"PYTORCH_NVML_BASED_CUDA_CHECK", "TORCHINDUCTOR_CACHE_DIR", "TERM", "COLUMNS", "LINES"}
 )
 
 
@@ -71,21 +71,30 @@ class Forked:
         cwd: the folder it runs in.
         environment: all of it.
         merge: one file for both outputs.
+        terminal: descriptor of one that both outputs are written to instead.
     """
 
     def __init__(
-        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], *, merge: bool
+        self,
+        arguments: Sequence[str],
+        cwd: Path,
+        environment: Mapping[str, str],
+        *,
+        merge: bool,
+        terminal: int | None = None,
     ) -> None:
         self.args = list(arguments)
         self.returncode: int | None = None
         self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._err = None if merge else tempfile.TemporaryFile()  # noqa: SIM115
+        self._err = None if merge or terminal is not None else tempfile.TemporaryFile()  # noqa: SIM115
         self._status, status = os.pipe()
         with tempfile.TemporaryFile() as request, open(os.devnull, "rb") as nothing:
             request.write(json.dumps([self.args, str(cwd), dict(environment)]).encode())
             request.seek(0)
-            files = (request, nothing, self._out, self._err or self._out)
-            socket.send_fds(_server(), [b"x"], [*(f.fileno() for f in files), status])
+            out = self._out.fileno() if terminal is None else terminal
+            error = out if self._err is None else self._err.fileno()
+            passed = [request.fileno(), nothing.fileno(), out, error, status]
+            socket.send_fds(_server(), [b"x"], passed)
         os.close(status)
         self._words = os.fdopen(self._status, "r")
         self.pid = int(self._words.readline())

@@ -17,6 +17,8 @@ from hydra import initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.types import RunMode
 
+from snn.cli.going_on import command, with_recorded
+from snn.cli.words import script
 from snn.config.compose import Composer, parse, searched
 from snn.errors import DataError, Refused, SnnError, SweepError
 from snn.places import program
@@ -34,6 +36,8 @@ def run_cli(main: Callable[[], Any], arguments: Sequence[str], config_dir: Path)
     """
     full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     try:
+        arguments = with_recorded(arguments)
+        sys.argv[1:] = arguments  # which Hydra reads
         preflight(arguments, config_dir, "train")
         main()
     except (SnnError, Refused) as stop:
@@ -45,6 +49,10 @@ def run_cli(main: Callable[[], Any], arguments: Sequence[str], config_dir: Path)
     except (Interrupted, KeyboardInterrupt) as stop:
         signum = getattr(stop, "signum", signal.SIGINT)
         print(f"error: interrupted by {signal.Signals(signum).name}", file=sys.stderr)
+        if isinstance(stop, Interrupted) and stop.run is not None:
+            print(f"Go on with it: {command(arguments, stop.run)}", file=sys.stderr)
+        elif isinstance(stop, Interrupted) and stop.sweep is not None:
+            print(f"The same command goes on: {script(arguments)}", file=sys.stderr)
         return 128 + signum
     return 0
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +9,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from snn.places import program
+from snn import places
+from snn.cli.words import program, script, shown
+from snn.config.identity import flatten
 
+# What a small grid varies: the first two that a run has.
+VARIED = ("model.nb_hidden", "model.scale", "optimizer.lr")
+OF_ONE_RUN = ("ckpt_path", "progress")
 SPLITS = ("train", "val", "test", "test_unheard")
 
 
@@ -34,36 +36,49 @@ def result_table(result: Mapping[str, Any]) -> Table:
     return table
 
 
-def _shown(path: Path) -> str:
-    """A path as one would type it from here."""
-    here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
-
-
-def _program(name: str) -> str:
-    """A program of this environment as one would type it, whether it is activated or not."""
-    found = shutil.which(name)
-    ours = Path(sys.executable).parent
-    if found is not None and Path(found).parent == ours:
-        return name
-    return _shown(ours / name)
-
-
-def _command(words: str) -> str:
-    """A command whose first word is a program of this environment."""
-    first, space, others = words.partition(" ")
-    return _program(first) + space + others
-
-
 def print_result(result: Mapping[str, Any], run_dir: Path, console: Console | None = None) -> None:
     """The table, and the commands to go on with."""
     console = console or Console()
     console.print(result_table(result))
-    directory, train = _shown(run_dir), _command(program("train"))
-    for label, command in (
-        ("Record", f"{directory}/result.json"),
-        ("Look at it", f"{_program('tensorboard')} --logdir {directory}"),
-        ("Other data", f"{train} experiment=fashion_mnist   (or shd, tbl)"),
-        ("A small grid", f"{train} -m model.nb_hidden=50,100 model.scale=10,100"),
-    ):
-        console.print(f"{label + ':':<14}{command}", soft_wrap=True, highlight=False)
+    for label, command in hints(result, run_dir):
+        console.print(f"{label + ':':<14}{command}", soft_wrap=True, markup=False, highlight=False)
+
+
+def hints(result: Mapping[str, Any], run_dir: Path) -> list[tuple[str, str]]:
+    """What can be done next with this run, each with its command."""
+    directory, python = shown(run_dir), program("python")
+    listed = [("Record", shown(run_dir / "result.json"))]
+    if next(run_dir.glob("**/*tfevents*"), None) is not None:
+        listed.append(("Look at it", f"{program('tensorboard')} --logdir {directory}"))
+    if next(run_dir.glob("checkpoints/*.ckpt"), None) is not None:
+        listed.append(("Measure it", f"{python} -m snn evaluate {directory}"))
+    if str(result["config"]["data"].get("_target_", "")).endswith(".Randman"):
+        first, space, others = places.program("train").partition(" ")
+        train = f"{program(first)}{space}{others}"
+        listed.append(("Other data", f"{train} experiment=tbl (or fashion_mnist, shd)"))
+    if grid := small_grid(result):
+        listed.append(("A small grid", script(["-m", *grid])))
+    return listed
+
+
+def small_grid(result: Mapping[str, Any]) -> list[str]:
+    """Overrides of four points around this run; none if it has none of the keys to vary."""
+    config = dict(flatten(result["config"]))
+    numbers = {
+        key: config[key]
+        for key in VARIED
+        if isinstance(config.get(key), int | float) and not isinstance(config[key], bool)
+    }
+    swept = {}
+    for key, value in list(numbers.items())[:2]:
+        less = max(1, value // 2) if isinstance(value, int) else value / 2
+        swept[key] = f"{key}={less:g},{value:g}"
+    keys = [override.partition("=")[0].lstrip("+~") for override in result["overrides"]]
+    if not swept or "sweep" in keys:  # the point of a sweep has its grid
+        return []
+    fixed = [
+        override
+        for key, override in zip(keys, result["overrides"], strict=True)
+        if key not in swept and key not in OF_ONE_RUN
+    ]
+    return [*fixed, *swept.values()]

@@ -75,10 +75,11 @@ def progress_style(asked: str) -> str:
 def single(cfg: DictConfig, settings: DictConfig) -> dict[str, Any]:
     """The one run of a command."""
     from snn.cli.printout import print_result
+    from snn.cli.words import near
     from snn.config.compose import resolved
     from snn.config.schema import check
     from snn.errors import Refused, SnnError
-    from snn.runs import RunDirectory
+    from snn.runs import Interrupted, RunDirectory
     from snn.runs.run import train
 
     run = RunDirectory(settings.runtime.output_dir)
@@ -86,9 +87,13 @@ def single(cfg: DictConfig, settings: DictConfig) -> dict[str, Any]:
         config = resolved(cfg)
         check(config)
         overrides = list(settings.overrides.task)
+        log.info("run %s", near(run.path))
         result = train(config, run, overrides, progress_style(cfg.progress))
     except SnnError as error:
         raise Refused(error, begun=run.begun) from error
+    except Interrupted as stop:
+        stop.run = run.path
+        raise
     except Exception:
         log.exception("the run failed")
         raise

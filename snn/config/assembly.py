@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import RichProgressBar
 
 from snn.config.groups import (
     callbacks_of,
@@ -22,7 +21,13 @@ from snn.config.groups import (
 from snn.config.identity import flatten, task_config
 from snn.config.trainer import make_trainer
 from snn.data.base import SpikeDataModule
-from snn.training.callbacks import EpochLines, EpochSeed, HyperParameters, Stopwatch
+from snn.training.callbacks import (
+    EpochLines,
+    EpochSeed,
+    HyperParameters,
+    ProgressLine,
+    Stopwatch,
+)
 from snn.training.classifiers import DataSpec
 from snn.training.module import SpikingClassifier
 
@@ -58,7 +63,8 @@ def build(
     *,
     progress: str,
     resume: bool,
-    overridden: Collection[str] = (),
+    overridden: Mapping[str, str] | None = None,
+    swept: Mapping[str, str] | None = None,
     sweep: str | None = None,
 ) -> Parts:
     """Everything from a resolved and checked configuration; loads the data.
@@ -68,8 +74,9 @@ def build(
         run_dir: where the run writes.
         progress: ``bar``, ``lines`` or ``none``.
         resume: the run goes on from a checkpoint in its directory.
-        overridden: keys that the command line set, to be shown as hyper-parameters.
-        sweep: name of the sweep that the run is a point of.
+        overridden: keys and values that the command line set, to be shown as hyper-parameters.
+        swept: those that tell the points of the run's sweep apart, to be shown instead.
+        sweep: name of that sweep.
 
     Raises:
         SnnError: some object refuses its parameters, or the data cannot be read.
@@ -91,18 +98,19 @@ def build(
     if hyper_parameters is not None:
         hyper_parameters.choose(
             dict(flatten(task_config(config))),
-            overridden,
+            overridden or {},
+            swept=swept,
             validated=datamodule.val is not None,
             tested=datamodule.measures_test,
         )
     stopwatch = Stopwatch()
-    drawn = {"bar": [RichProgressBar()], "lines": [EpochLines()], "none": []}[progress]
+    drawn = {"bar": [ProgressLine()], "lines": [EpochLines()], "none": []}[progress]
     trainer = make_trainer(
         config["trainer"],
         logger=loggers,
         callbacks=[EpochSeed(config["seed"]), stopwatch, *callbacks.values(), *drawn],
         default_root_dir=str(run_dir),
-        enable_progress_bar=progress == "bar",
+        enable_progress_bar=False,
     )
     return Parts(datamodule, module, trainer, stopwatch, hyper_parameters)
 

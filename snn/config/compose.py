@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from snn.config.hints import unknown_key
 from snn.config.identity import flatten
-from snn.config.schema import check, unknown_key
+from snn.config.schema import UnknownKey, check
 from snn.errors import ConfigError, SnnError
 
 # Launchers that come with the extra ``cluster``.
@@ -85,11 +86,13 @@ class Composer:
             SnnError: it is wrong; the message names the key.
         """
         config = resolved(self.compose(overrides))
-        from snn.config.rehearsal import rehearse  # Lightning and torch: not for --help
-
         try:
             check(config)
+            from snn.config.rehearsal import rehearse  # Lightning: not for a wrong value
+
             rehearse(config, here=here, done=self._rehearsed)
+        except UnknownKey as error:
+            raise self._of_old_choice(error, config, overrides) or error from None
         except ConfigError as error:
             raise self._with_choices(error) from None
         return config
@@ -177,6 +180,33 @@ class Composer:
             return ConfigError(error.key, error.value, allowed)
         return error
 
+    def _of_old_choice(
+        self, error: UnknownKey, config: Mapping[str, Any], overrides: Sequence[str]
+    ) -> SnnError | None:
+        """What to do about keys that a node's file sets for another target than the one given."""
+        given = {o.key_or_group for o in parse(overrides)}
+        node = error.node
+        left_over = [name for name in error.names if f"{node}.{name}" not in given]
+        if f"{node}._target_" not in given or not left_over:
+            return None
+        values = OmegaConf.select(OmegaConf.create(config), node)
+        target = values["_target_"]
+        parameters = list(error.known.values())[1 if values.get("_partial_") else 0 :]
+        needed = [
+            p.name
+            for p in parameters
+            if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in values
+        ]
+        mend = [*(f"~{node}.{n}" for n in left_over), *(f"+{node}.{n}=..." for n in needed)]
+        group = node.replace(".", "/")
+        folder = self.config_dir / group
+        same = [c for c in self.choices(group) if _target_of(folder / f"{c}.yaml") == target]
+        instead = f", or {group}={same[0]} instead" if same else ""
+        return SnnError(
+            f"{node}._target_={target}: does not know {', '.join(left_over)}, which the choice "
+            f"before it sets; add {' '.join(mend)}{instead}"
+        )
+
     def _unknown(self, overrides: Sequence[str]) -> ConfigError | None:
         """The override whose key does not exist, if that is what is wrong."""
         parsed = parse(overrides)
@@ -193,7 +223,7 @@ class Composer:
             if self._is_group(override) or key.startswith("hydra"):
                 continue
             if key not in known and key not in parents:
-                return ConfigError(key, override.value(), unknown_key(key, known))
+                return ConfigError(key, override.value(), unknown_key(key, known, parents))
         return None
 
 
@@ -207,6 +237,10 @@ def _folders(search: Sequence[str]) -> list[Path]:
     values = [override.value() for override in parse(search)]
     paths = [str(path) for value in values if isinstance(value, list) for path in value]
     return [Path(path.removeprefix("file://")) for path in paths if "pkg://" not in path]
+
+
+def _target_of(file: Path) -> str | None:
+    return OmegaConf.load(file).get("_target_") if file.exists() else None
 
 
 def _no_such_choice(error: MissingConfigException) -> ConfigError:

@@ -7,7 +7,6 @@ are checked for unknown keys, and for ranges where :data:`FOREIGN` knows them.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
 import typing
@@ -18,6 +17,7 @@ from hydra.utils import get_object
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from snn.checks import Count, NonNegative, Positive, allowed
+from snn.config.hints import unknown_key
 from snn.errors import ConfigError
 
 SPECIAL_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
@@ -97,8 +97,20 @@ def check(config: Mapping[str, Any]) -> None:
         for name, node in (config.get(group) or {}).items():
             if node is not None and "_target_" not in node:
                 raise ConfigError(f"{group}.{name}._target_", None, "given")
+    for group in ("optimizer", "scheduler", "trainer"):
+        _check_cheaply(group, config.get(group) or {})
     for key in Root.model_fields:
         _walk(key, config.get(key))
+
+
+def _check_cheaply(group: str, node: Mapping[str, Any]) -> None:
+    """Refuse a wrong number without the seconds that an import of its target takes."""
+    if str(node.get("_target_")).startswith(("torch.optim.", "pytorch_lightning.Trainer")):
+        values = {name: value for name, value in node.items() if name in FOREIGN}
+        model = create_model(
+            "Node", __config__=_STRICT, **{name: (FOREIGN[name], ...) for name in values}
+        )
+        _validate(model, values, f"{group}.")
 
 
 def _walk(key: str, node: Any) -> None:
@@ -188,17 +200,25 @@ def _annotations(key: str, target: Any) -> dict[str, Any]:
     return hints
 
 
+class UnknownKey(ConfigError):
+    """Keys of a node that its target does not know.
+
+    Args:
+        node: dotted key of the node.
+        values: what stands there, of the unknown keys alone.
+        known: the target's parameters.
+    """
+
+    def __init__(self, node: str, values: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+        self.node, self.names, self.known = node, list(values), known
+        first = self.names[0]
+        super().__init__(f"{node}.{first}", values[first], unknown_key(first, known))
+
+
 def _refuse_unknown(key: str, values: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        if name not in known:
-            raise ConfigError(f"{key}.{name}", value, unknown_key(name, known))
-
-
-def unknown_key(name: str, known: Mapping[str, Any] | list[str]) -> str:
-    """What is allowed instead of an unknown key, the nearest first."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    suggestion = f"; did you mean {near[0]!r}?" if near else f" ({', '.join(sorted(known))})"
-    return f"one of the keys known here{suggestion}"
+    unknown = {name: value for name, value in values.items() if name not in known}
+    if unknown:
+        raise UnknownKey(key, unknown, known)
 
 
 def _validate(model: type[BaseModel], values: Mapping[str, Any], prefix: str) -> None:

@@ -65,6 +65,7 @@ def potentials(
     neurons: Sequence[int] | None = None,
     threshold: float = 1.0,
     time_step: float = 1.0,
+    currents: bool = True,
 ) -> Figure:
     """Membrane potentials and synaptic currents of some neurons, one row for each.
 
@@ -78,12 +79,13 @@ def potentials(
         neurons: which neurons; None: the four that spike most in this sample.
         threshold: of the layer, ``network.hidden[layer].dynamics.threshold``.
         time_step: milliseconds per step.
+        currents: beside the potentials; else the figure is half as wide.
     """
     spikes = _array(trace.spikes[layer][sample])
     if neurons is None:
         neurons = np.argsort(-spikes.sum(0), kind="stable")[:4].tolist()
     potential = _array(trace.potentials[layer][sample])
-    current = trace.currents[layer]
+    current = trace.currents[layer] if currents else None
     time = np.arange(len(potential)) * time_step
     columns = 1 if current is None else 2
     figure = new_figure(4.6 * columns, 1.7 * len(neurons) + 0.4)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
+from omegaconf import OmegaConf
 
 from snn.config.identity import NOT_TASK, differences
 from snn.errors import BusyError, RunError
@@ -93,6 +94,21 @@ class RunDirectory:
             yield
         finally:
             lock.release()
+
+    def overrides(self) -> list[str]:
+        """Task overrides of the command that the run was started with; none if nobody knows.
+
+        Raises:
+            RunError: the record is damaged.
+        """
+        status = read_json(self.status) if self.status.exists() else {}
+        listed = status.get("overrides") if isinstance(status, Mapping) else None
+        hydras = self.path / ".hydra" / "overrides.yaml"
+        if listed is None and hydras.exists():  # of a run that is older than that entry
+            listed = OmegaConf.to_container(OmegaConf.load(hydras))
+        if not isinstance(listed or [], list):
+            raise RunError(f"{self.path}: damaged (its overrides are {listed!r:.50})")
+        return [str(override) for override in listed or []]
 
     def checkpoint_for(self, ckpt_path: str | None, config: Mapping[str, Any]) -> Path | None:
         """The checkpoint to go on from, or None to start afresh.

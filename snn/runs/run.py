@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from snn.runs import RunDirectory, config_hash, make_result, recorded, write_jso
 from snn.runs.environment import environment
 from snn.runs.state import State, look
 from snn.runs.status import now
-from snn.runs.sweep_plan import sweep_of
+from snn.runs.sweep_plan import planned_points, sweep_of
+from snn.runs.swept import swept_values, values_of
 from snn.training.evaluation import Metrics, measure
 from snn.training.trackers import closed
 
@@ -92,7 +93,8 @@ def _recorded(
     progress: str,
     checkpoint: Path | None,
 ) -> dict[str, Any]:
-    with recorded(run.status, {"config_hash": config_hash(config)}):
+    facts = {"config_hash": config_hash(config), "overrides": list(overrides)}
+    with recorded(run.status, facts):
         write_json(run.config, config)
         result = _train(config, run, overrides, progress, checkpoint)
         write_json(run.result, result)
@@ -115,10 +117,11 @@ def _train(
         run.path,
         progress=progress,
         resume=checkpoint is not None,
-        overridden={override.partition("=")[0].lstrip("+") for override in overrides},
+        overridden=values_of(overrides),
+        swept=swept_values(planned_points(run.path.parent) or {}, run.path.name),
         sweep=sweep_of(run.path),
     )
-    log.info("data: %s", ", ".join(f"{k} {v}" for k, v in parts.datamodule.summary.items()))
+    log.info("%s", _data_line(parts.datamodule.summary))
     if checkpoint is not None:
         log.info("going on from %s", checkpoint)
     run.begun = True
@@ -128,7 +131,7 @@ def _train(
         )
         final, best, best_epoch = _measured(parts, run)
         if parts.hyper_parameters is not None:
-            parts.hyper_parameters.finish(parts.trainer, final, best)
+            parts.hyper_parameters.finish(parts.trainer, final)
     facts = {
         **parts.stopwatch.facts(),
         "nb_parameters": sum(p.numel() for p in parts.module.parameters()),
@@ -146,6 +149,14 @@ def _train(
         best_epoch=best_epoch,
         facts=facts,
     )
+
+
+def _data_line(summary: Mapping[str, Any]) -> str:
+    """What is trained on, in a line; all numbers are in the result."""
+    splits = ((summary.get(f"{split}_samples"), split) for split in ("train", "val", "test"))
+    sizes = ((summary.get(f"nb_{name}"), name) for name in ("steps", "units"))
+    samples, shape = (", ".join(f"{n} {x}" for n, x in part if n) for part in (splits, sizes))
+    return f"{summary.get('data')}: {samples}; {shape}"
 
 
 def _measured(parts: Parts, run: RunDirectory) -> tuple[Metrics, Metrics | None, int | None]:

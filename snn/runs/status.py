@@ -28,10 +28,18 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interrupted(BaseException):
-    """A signal asked the run to stop. Not an Exception: nobody may take it for a failed step."""
+    """A signal asked the run to stop. Not an Exception: nobody may take it for a failed step.
+
+    Attributes:
+        signum: the signal.
+        run: directory of the run that was stopped.
+        sweep: directory of the sweep.
+    """
 
     def __init__(self, signum: int) -> None:
         self.signum = signum
+        self.run: Path | None = None
+        self.sweep: Path | None = None
         super().__init__(f"interrupted by {signal.Signals(signum).name}")
 
 

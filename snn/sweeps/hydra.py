@@ -16,6 +16,7 @@ from rich.console import Console
 
 from snn.config.compose import Composer
 from snn.errors import Refused, SnnError, SweepError
+from snn.runs import Interrupted
 from snn.runs.state import Found, State
 from snn.sweeps.launch import launch_all
 from snn.sweeps.launchers import parallel_jobs
@@ -24,6 +25,12 @@ from snn.sweeps.points import Point, expand, make_points
 from snn.sweeps.sweeper import Sweep, set_aside
 
 log = logging.getLogger(__name__)
+
+# Launchers that say more than once what each point is; a line follows when it is done.
+TALKERS = (
+    "hydra._internal.core_plugins.basic_launcher",
+    "hydra_plugins.hydra_joblib_launcher._core",
+)
 
 
 def sweep(
@@ -49,6 +56,9 @@ def sweep(
         _sweep(config, context, task_function, arguments, params)
     except SnnError as error:
         raise Refused(error) from None
+    except Interrupted as stop:
+        stop.sweep = Path(config.hydra.sweep.dir)
+        raise
 
 
 def _sweep(
@@ -69,6 +79,8 @@ def _sweep(
     jobs = parallel_jobs(config.hydra.launcher)
     points = make_points(composer, expand(arguments, params), directory)
 
+    for talker in TALKERS:
+        logging.getLogger(talker).setLevel(logging.WARNING)
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
     )

@@ -23,6 +23,7 @@ from snn.runs.run import train_or_go_on
 from snn.runs.state import State, look
 from snn.runs.status import new_status, now
 from snn.sweeps.launchers import has_own_process, threads_of_job
+from snn.sweeps.pace import done_line
 from snn.sweeps.slots import own_gpu
 from snn.training.quiet import quiet_libraries
 
@@ -75,7 +76,7 @@ def run_point(config: Mapping[str, Any], settings: DictConfig) -> dict[str, Any]
         return _run_here(job)
     result = run_apart(job)
     accuracy = result.get("metrics.final.val.accuracy") or result["metrics.final.train.accuracy"]
-    log.info("%s: %.2f %% in %.0f s", job.path.name, 100 * accuracy, result["fit_seconds"])
+    log.info("%s", done_line(job.path, accuracy, result["fit_seconds"]))
     return result
 
 
@@ -164,7 +165,8 @@ def left_behind(job: Job, pid: int | None, exitcode: int | None) -> dict[str, An
         if found.state is State.COMPLETED:
             return dict(found.result)
         if found.state in OPEN and not _closed_by(run, pid):
-            status = new_status({"config_hash": config_hash(job.config)}) | {
+            facts = {"config_hash": config_hash(job.config), "overrides": list(job.overrides)}
+            status = new_status(facts) | {
                 "state": "failed",
                 "end": now(),
                 "error": {"type": "ProcessDied", "message": str(error), "traceback": ""},

@@ -12,14 +12,15 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
 from snn.config.compose import Composer, parse
-from snn.config.identity import config_hash, flatten
+from snn.config.identity import NOT_TASK, config_hash, flatten
 from snn.errors import ConfigError, SnnError
 from snn.runs.directory import RunDirectory
+from snn.runs.sweep_plan import planned_points
+from snn.runs.swept import swept_keys, values_of, word
 
 log = logging.getLogger(__name__)
 
-# The readable part of a directory's name; the hash behind it tells everything else apart. It must
-# not depend on which keys a command varies: the same run has the same directory in every grid.
+# The readable part of a directory's name; the hash behind it tells runs apart.
 SLUG = {
     "model.nb_hidden": "hidden",
     "data.nb_steps": "steps",
@@ -27,6 +28,7 @@ SLUG = {
     "model.regularizer": "reg",
     "seed": "seed",
 }
+LETTERS = 40  # of the readable part, unless what is swept takes more
 HASH_DIGITS = 12
 
 
@@ -49,15 +51,47 @@ class Point:
         return self.run.path.name
 
 
-def name_of(config: Mapping[str, Any]) -> str:
-    """The name of a run's directory: a function of its task alone.
+def name_of(config: Mapping[str, Any], words: Sequence[str] = ()) -> str:
+    """The name of a run's directory; the hash at its end is a function of the run's task alone.
 
     >>> name_of(config)
     'hidden100_steps76_scale20_reg0.01_seed1-5d0e82a9c1f3'
+    >>> name_of(config, ["hidden100", "sgd"])
+    'hidden100_sgd-5d0e82a9c1f3'
     """
     leaves = dict(flatten(config))
-    words = [f"{short}{_word(leaves[key])}" for key, short in SLUG.items() if key in leaves]
-    return "_".join(words) + f"-{config_hash(config)[:HASH_DIGITS]}"
+    words = words or [f"{s}{_word(leaves[key])}" for key, s in SLUG.items() if key in leaves]
+    return f"{'_'.join(words)}-{config_hash(config)[:HASH_DIGITS]}"
+
+
+def words_of(overrides: Sequence[str], swept: Sequence[str]) -> list[str]:
+    """Words for a point: of the keys that are swept; then of what else decides its result.
+
+    Commands that sweep nothing may share a directory too, so that the rest tells them apart.
+    """
+    said = values_of(overrides)
+    words = [word(key, said[key]) for key in swept if key in said]
+    for key, value in said.items():
+        decides = not key.startswith(NOT_TASK) and key not in swept
+        new = word(key, value)
+        if decides and sum(len(w) + 1 for w in [*words, new]) <= LETTERS:
+            words.append(new)
+    return words
+
+
+def existing_names(directory: Path) -> dict[str, str]:
+    """``{hash: name}`` of the runs in a sweep's directory, whatever they were called by.
+
+    Those that another command has planned and not begun are among them.
+    """
+    found = {name[-HASH_DIGITS:]: name for name in planned_points(directory) or {}}
+    begun: dict[str, str] = {}
+    for status in sorted(directory.glob(f"*-{'?' * HASH_DIGITS}/status.json")):
+        name = status.parent.name
+        kept = begun.setdefault(name[-HASH_DIGITS:], name)
+        if kept != name and (status.parent / "result.json").exists():
+            begun[name[-HASH_DIGITS:]] = name
+    return found | begun
 
 
 def _word(value: Any) -> str:
@@ -102,6 +136,7 @@ def make_points(
         SnnError: a point is wrong; the message names it and the key.
     """
     command_lines = list(command_lines)
+    swept, existing = swept_keys(command_lines), existing_names(directory)
     points: dict[str, Point] = {}
     for number, overrides in enumerate(command_lines):
         try:
@@ -115,8 +150,10 @@ def make_points(
             listed = " ".join(overrides)
             place = f"point {number} of {len(command_lines)} ({listed})"
             raise SnnError(f"{place}: {error}") from None
-        point = Point(tuple(overrides), config, RunDirectory(directory / name_of(config)))
-        same = points.setdefault(point.name, point)
+        task = config_hash(config)[:HASH_DIGITS]
+        name = existing.get(task) or name_of(config, words_of(overrides, swept))
+        point = Point(tuple(overrides), config, RunDirectory(directory / name))
+        same = points.setdefault(task, point)
         if same is not point:
             a, b = set(same.overrides) - set(overrides), set(overrides) - set(same.overrides)
             log.warning("%s and %s are the same run, trained once", *map(" ".join, (a, b)))

@@ -1,4 +1,4 @@
-"""A CSV table with one row per epoch, and TensorBoard with what matters first."""
+"""A CSV table with one row per epoch, and TensorBoard."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from snn.files import whole_file
+from snn.training.tags import CHARTS, tag_of
 
 
 class EpochTable(Logger):
@@ -69,17 +70,43 @@ class EpochTable(Logger):
 
 
 class TensorBoard(TensorBoardLogger):
-    """Lightning's logger, with accuracies at the top of the page.
+    """Lightning's logger, with the names and charts of :mod:`snn.training.tags`.
 
-    TensorBoard sorts groups of curves by name: ``val/accuracy`` is ``accuracy/val`` there, and
-    there alone.
+    Its files lie in the run's directory itself, so that TensorBoard calls a run by its directory.
+
+    Args:
+        save_dir: the run's directory.
+        name: folder below it; none by default. A run that has one called ``tensorboard``, as runs
+            once had, goes on in that.
+        version: folder below that; none by default.
+        log_graph, default_hp_metric, prefix, sub_dir: as Lightning's.
     """
+
+    def __init__(
+        self,
+        save_dir: str | Path,
+        name: str | None = "",
+        version: int | str | None = "",
+        log_graph: bool = False,
+        default_hp_metric: bool = False,
+        prefix: str = "",
+        sub_dir: str | None = None,
+    ) -> None:
+        if not name and (Path(save_dir) / "tensorboard").is_dir():
+            name = "tensorboard"
+        super().__init__(save_dir, name, version, log_graph, default_hp_metric, prefix, sub_dir)
+        self._has_charts = False
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        super().log_metrics({_accuracy_first(name): v for name, v in metrics.items()}, step)
+        if not self._has_charts:
+            self._has_charts = True
+            self.experiment.add_custom_scalars(CHARTS)
+        # The epoch is the step already.
+        shown = {tag_of(name): value for name, value in metrics.items() if name != "epoch"}
+        super().log_metrics(shown, step)
 
-
-def _accuracy_first(name: str) -> str:
-    group, _, rest = name.partition("/")
-    return f"accuracy/{group}" if rest == "accuracy" else name
+    @rank_zero_only
+    def save(self) -> None:
+        """Lightning's would add a file of hyper-parameters to the run's own."""
+        self.experiment.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -136,6 +137,18 @@ class SpikingClassifier(pl.LightningModule):
                 "trainer.gradient_clip_val=1"
             )
         self.publish(values)
+        self._step_plateaus()
+
+    def _step_plateaus(self) -> None:
+        """Tell schedulers that watch a metric of this epoch's validation pass.
+
+        Lightning would do so after the epoch's checkpoint: a run that goes on from that would miss
+        the epoch.
+        """
+        if self.validated_epoch == self.current_epoch:
+            for config in self.trainer.lr_scheduler_configs:
+                if config.reduce_on_plateau:
+                    config.scheduler.step(self.results[config.monitor])
 
     def on_validation_epoch_start(self) -> None:
         for split in self.trainer.datamodule.val_splits:
@@ -171,8 +184,10 @@ class SpikingClassifier(pl.LightningModule):
         scheduler = self.make_scheduler(optimizer)
         if not isinstance(scheduler, ReduceLROnPlateau):
             return [optimizer], [scheduler]
-        watched = f"{self.trainer.datamodule.val_splits[0]}/loss"  # of training, if that is all
-        return [optimizer], [{"scheduler": scheduler, "monitor": watched}]
+        split = self.trainer.datamodule.val_splits[0]  # of training, if that is all
+        watched = f"{split}/{getattr(scheduler, 'monitor', 'loss')}"
+        never = sys.maxsize  # see _step_plateaus
+        return [optimizer], [{"scheduler": scheduler, "monitor": watched, "frequency": never}]
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:

@@ -91,10 +91,9 @@ def test_figures(tmp_path: Path, thesis: bool) -> None:
 
 
 def test_tensorboard() -> None:
-    assert accuracies(validated=True, tested=True) == [
-        *("hp/final_val_accuracy", "hp/best_val_accuracy"),
-    ]
-    assert accuracies(validated=False, tested=True) == ["hp/final_test_accuracy"]
+    assert accuracies(validated=True, tested=True) == ["val/accuracy", "val_best/accuracy"]
+    assert accuracies(validated=False, tested=True) == ["train/accuracy", "test/accuracy"]
+    assert accuracies(validated=False, tested=False) == ["train/accuracy"]
     callback = HyperParameters(keys=["seed"])
-    callback.choose({"seed": 1}, (), validated=True)
+    callback.choose({"seed": 1}, {}, validated=True)
     assert not any("test" in name for name in callback.metrics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -38,9 +39,14 @@ def test_a_run_is_stopped_and_goes_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGINT, said
-    assert said.endswith("error: interrupted by SIGINT\n")
+    error, hint = said.splitlines()[-2:]
+    assert error == "error: interrupted by SIGINT"
+    place = [f"hydra.run.dir={tmp_path / 'run'}", "ckpt_path=last"]
+    python, script, *arguments = shlex.split(hint.removeprefix("Go on with it: "))
+    assert (Path(python).name, script) == ("python", "train.py")
+    assert arguments == [*task, *place]
 
-    again = command(*task, f"hydra.run.dir={tmp_path / 'run'}", "ckpt_path=last", fresh=True)
+    again = command(*place, fresh=True)  # the rest stands in the run's record
     assert again.returncode == 0, again.stderr
     assert read_json(tmp_path / "run/result.json")["epochs"] == 4
     whole = command(*task, f"hydra.run.dir={tmp_path / 'whole'}")  # forked: the same to the bit

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,7 +104,7 @@ def test_every_augmentation_composes_and_shows_its_parameters(choice: str) -> No
         ("modle.nb_hidden=3", "did you mean 'model.nb_hidden'"),
         ("+typo=3", "typo=3: must be one of the keys known here"),
         ("+model.typo=3", "model.typo=3: must be one of the keys known here"),
-        ("+trainer.max_epoch=3", "did you mean 'max_epochs'"),
+        ("+trainer.max_epoch=3", "did you mean 'trainer.max_epochs'"),
         ("+optimizer.rate=3", "optimizer.rate=3: must be one of the keys"),
         ("model._target_=snn.nothing", "model._target_='snn.nothing': must be"),
         ("data.root=${nowhere}", "data.root=None: must be given and resolvable"),
@@ -134,6 +136,63 @@ def test_every_augmentation_composes_and_shows_its_parameters(choice: str) -> No
 )
 def test_refused(override: str, says: str) -> None:
     assert says in refusal(override)
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("lr=1e-3", "optimizer.lr"),
+        ("+lr=1e-3", "optimizer.lr"),
+        ("epochs=5", "trainer.max_epochs"),
+        ("hidden=50", "model.nb_hidden"),
+        ("batch_size=32", "data.batch_size"),
+        ("+model.lr=1e-3", "optimizer.lr"),
+        ("nb_hiden=50", "model.nb_hidden"),
+        ("patience_=3", None),
+        ("dataset=tbl", "data"),
+        ("surrogate=atan", "model.surrogate"),
+        ("output=DIR", "hydra.run.dir"),
+    ],
+)
+def test_a_key_of_another_program_is_answered_with_ours(override: str, meant: str | None) -> None:
+    message = refusal(override)
+    assert (f"did you mean {meant!r}?" in message) == (meant is not None)
+    assert len(message) < 200
+
+
+RMSPROP = "optimizer._target_=torch.optim.RMSprop"
+EXPONENTIAL = "scheduler._target_=torch.optim.lr_scheduler.ExponentialLR"
+
+
+def test_another_target_is_told_which_keys_to_leave_out() -> None:
+    message = refusal(RMSPROP)
+    assert "add ~optimizer.betas ~optimizer.fused, or optimizer=rmsprop instead" in message
+    preflight([RMSPROP, "~optimizer.betas", "~optimizer.fused"], CONF, "train")
+    assert "add ~scheduler.factor +scheduler.gamma=..." in refusal(EXPONENTIAL)
+    preflight([EXPONENTIAL, "~scheduler.factor", "+scheduler.gamma=0.9"], CONF, "train")
+
+
+def test_a_key_that_was_given_with_another_target_is_just_wrong() -> None:
+    message = refusal(RMSPROP, "~optimizer.fused", "optimizer.betas=[0.5,0.5]")
+    assert message.startswith("optimizer.betas=[0.5, 0.5]: must be one of the keys known here")
+
+
+def test_many_typing_errors_are_answered_without_torch() -> None:
+    wrong = ["lr=1e-3", "optimizer.lr=abc", "trainer.max_epochs=0", "data=mnist", "seed=-1"]
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from snn.cli.train import main\n"
+        f"for override in {wrong}:\n"
+        "    assert main(Path('conf').resolve(), [override]) == 2\n"
+        "heavy = {'torch', 'pytorch_lightning'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert len(ended.stderr.splitlines()) == len(wrong)
 
 
 @pytest.mark.parametrize("model", choices("model"))

@@ -62,7 +62,7 @@ def test_points_of_a_sweep_find_it(own: Path, tmp_path: Path, how: str) -> None:
     sweep = ("seed=1,2", "sweep.dry_run=true", f"hydra.sweep.dir={tmp_path / 'sweep'}")
     done = command("-m", *words[how], "experiment=mine", *sweep)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("hidden20") == 2
+    assert done.stdout.count("_mine-") == 2
 
 
 def test_its_errors_are_found_before_anything_runs(own: Path, tmp_path: Path) -> None:

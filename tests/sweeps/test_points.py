@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from snn.config.compose import Composer, resolved
 from snn.errors import SnnError
+from snn.runs.sweep_plan import write_plan
 from snn.sweeps.points import expand, make_points, name_of
 from tests.commands import ROOT, config_of
 
@@ -71,6 +72,43 @@ def test_what_changes_the_result_changes_the_name(change: str) -> None:
 def test_names_are_readable() -> None:
     name = name_of(config_of("model.nb_hidden=[200,100]", "model.regularizer=1e-6", "seed=3"))
     assert name.startswith("hidden200x100_steps50_scale100_reg1e-06_seed3-")
+
+
+def test_points_are_named_by_what_is_swept(composer: Composer, tmp_path: Path) -> None:
+    lines = expand(["optimizer=adam,sgd", "model.tau_mem=5,7.5", "seed=3", "threads=1"], {})
+    names = [point.name.rsplit("-", 1)[0] for point in make_points(composer, lines, tmp_path)]
+    assert names == [f"{o}_tau_mem{t}_seed3" for o in ("adam", "sgd") for t in ("5", "7.5")]
+
+
+def test_commands_that_share_a_directory_are_told_apart(composer: Composer, tmp_path: Path) -> None:
+    names = []
+    for change in ([], ["model.dropout=0.1"], ["~callbacks.best"]):
+        lines = expand(["seed=1,2", "test=false", *change], {})
+        names += [p.name.rsplit("-", 1)[0] for p in make_points(composer, lines, tmp_path)]
+    assert names == [
+        *("seed1", "seed2", "seed1_dropout0.1", "seed2_dropout0.1", "seed1_bestoff"),
+        "seed2_bestoff",
+    ]
+
+
+def test_a_run_keeps_the_name_that_it_has(composer: Composer, tmp_path: Path) -> None:
+    (first,) = make_points(composer, [["seed=3"]], tmp_path)
+    old = name_of(first.config)  # as all points were called once
+    assert old.endswith(first.name[-13:])
+    assert old != first.name
+    (tmp_path / old).mkdir()
+    (tmp_path / old / "status.json").write_text("{}")
+    points = make_points(composer, expand(["seed=2,3"], {}), tmp_path)
+    assert points[1].name == old
+    assert points[0].name.startswith("seed2-")
+
+
+def test_a_point_that_is_planned_has_a_name(composer: Composer, tmp_path: Path) -> None:
+    first = make_points(composer, expand(["seed=2,3", "model.scale=5"], {}), tmp_path)
+    write_plan(tmp_path, ((point.name, point.overrides) for point in first), ["train.py"])
+    other = make_points(composer, expand(["seed=3", "model.scale=5,6"], {}), tmp_path)
+    assert other[0].name == first[1].name
+    assert other[1].name.startswith("scale6_seed3-")
 
 
 OVERRIDES = st.lists(

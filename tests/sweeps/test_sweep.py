@@ -292,6 +292,9 @@ def test_a_stopped_sweep_stops_its_runs(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, output
+    last = output.splitlines()[-1]
+    assert last.startswith("The same command goes on: ")
+    assert last.endswith(f"train.py -m {' '.join(process.args[2:])}")
     (run,) = run_directories(tmp_path).values()
     status = read_json(run / "status.json")
     assert status["state"] == "failed"

@@ -1,6 +1,7 @@
 """What looks on while a network is trained, and what makes a run repeatable."""
 
 from snn.training.callbacks.averaging import WeightAverage
+from snn.training.callbacks.bar import ProgressLine
 from snn.training.callbacks.checkpoint import Checkpoint, WholeFiles
 from snn.training.callbacks.confusion import ConfusionMatrix
 from snn.training.callbacks.gradients import GradientNorms
@@ -19,6 +20,7 @@ __all__ = [
     "EpochSeed",
     "GradientNorms",
     "HyperParameters",
+    "ProgressLine",
     "SpikeRaster",
     "Stopwatch",
     "WeightAverage",

@@ -1,0 +1,78 @@
+"""What somebody may have meant by a key that does not exist."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+# Names that other programs give to what has another one here.
+ALIASES = {
+    "optimizer.lr": ("lr", "learning_rate", "learningrate", "eta", "rate"),
+    "optimizer.weight_decay": ("weight_decay", "wd", "l2"),
+    "optimizer.momentum": ("momentum",),
+    "optimizer": ("optim", "opt"),
+    "trainer.max_epochs": (
+        *("epochs", "epoch", "max_epochs", "max_epoch", "nb_epochs", "num_epochs", "n_epochs"),
+    ),
+    "trainer.gradient_clip_val": ("gradient_clip_val", "grad_clip", "clip", "max_grad_norm"),
+    "trainer.accelerator": ("device", "accelerator", "gpu", "cuda", "cpu"),
+    "model.nb_hidden": (
+        *("hidden", "nb_hidden", "n_hidden", "num_hidden", "hidden_size", "hidden_units"),
+        *("nb_units", "units", "neurons", "nb_neurons"),
+    ),
+    "model.regularizer": ("reg", "regularizer", "regularization"),
+    "model.tau_mem": ("tau", "tau_mem", "tau_m"),
+    "model.tau_syn": ("tau_syn", "tau_s"),
+    "model.scale": ("scale", "slope", "steepness"),
+    "data.batch_size": ("batch", "batch_size", "batchsize", "bs"),
+    "data.nb_steps": ("steps", "nb_steps", "num_steps", "n_steps", "timesteps", "time_steps"),
+    "data.root": ("root", "data_root", "data_dir", "datadir"),
+    "data": ("dataset",),
+    "scheduler": ("sched", "schedule", "lr_scheduler"),
+    "callbacks": ("callback",),
+    "ckpt_path": ("checkpoint", "ckpt", "resume"),
+    "hydra.run.dir": ("dir", "out", "output", "output_dir", "outdir", "run_dir", "save_dir"),
+    "threads": ("num_threads", "n_threads", "nb_threads"),
+}
+MEANT = {alias: key for key, aliases in ALIASES.items() for alias in aliases}
+LIST_UP_TO = 240  # characters of names that are worth reading
+NAMED = 3
+ALL_KEYS = "python train.py --cfg job shows them"
+
+
+def unknown_key(name: str, known: Iterable[str], groups: Iterable[str] = ()) -> str:
+    """What is allowed instead of an unknown key: the one that is meant, or those there are.
+
+    Args:
+        name: the key, dotted or not.
+        known: the keys of the whole configuration, dotted, or those of one node.
+        groups: keys that hold others, which may be meant too.
+    """
+    known = list(known)
+    if meant := _meant(name, known, {*known, *groups}):
+        listed = " or ".join(repr(key) for key in meant)
+        return f"one of the keys known here; did you mean {listed}?"
+    names = ", ".join(sorted(known))
+    return f"one of the keys known here ({names if len(names) <= LIST_UP_TO else ALL_KEYS})"
+
+
+def _meant(name: str, known: list[str], real: set[str]) -> list[str]:
+    """The keys that are nearest, at most :data:`NAMED`."""
+    whole = any("." in key for key in known)
+    leaf = name.rsplit(".", 1)[-1].lower()
+
+    def alias(word: str) -> list[str]:
+        key = MEANT.get(word)
+        # Of one node's keys it cannot be seen whether the rest of the configuration has it.
+        there = key is not None and (not whole or key in real or key.startswith("hydra."))
+        return [key] if there else []
+
+    of_leaf: dict[str, list[str]] = {}
+    for key in known:
+        of_leaf.setdefault(key.rsplit(".", 1)[-1], []).append(key)
+    if found := alias(name.lower()) or difflib.get_close_matches(name, known, n=1):
+        return found
+    if found := of_leaf.get(leaf, []) or alias(leaf):
+        return found[:NAMED]
+    near = difflib.get_close_matches(leaf, list(of_leaf), n=1, cutoff=0.75)
+    return [key for match in near for key in of_leaf[match]][:NAMED]
