@@ -1,6 +1,8 @@
 # make train   set up .venv, train on the built-in data, show the result
 # make test    set up .venv with the test tools, check style, run the tests but for long tails
 # make test-all   the same with the long tails: more kills, cases and launchers, the benchmarks
+# make test-interop   the tests with the programs that networks and curves are handed to
+# make docs    build the documentation as a site, site/index.html
 # make fetch   download Fashion-MNIST, SHD and Braille ahead of time
 # make clean   remove .venv and what tests and builds leave behind
 
@@ -8,7 +10,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: train test test-all lint fetch clean
+.PHONY: train test test-all test-interop lint docs fetch clean
 
 train: $(VENV)/.installed
 	$(BIN)/python train.py
@@ -23,9 +25,15 @@ test-all: $(VENV)/.installed-dev
 	$(PYTEST) -m 'long or not long'
 	$(MAKE) lint
 
+test-interop: $(VENV)/.installed-interop
+	SNN_REQUIRE=interop,trackers $(PYTEST) tests/export tests/training/test_trackers.py
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m mkdocs build --strict
 
 fetch: $(VENV)/.installed
 	$(BIN)/python -m snn.data fetch fashion_mnist shd tbl
@@ -42,5 +50,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install -e '.[dev]' -c constraints.txt
 	touch $@
 
+# SpikingJelly and norse bring torchvision and torchaudio, which may be of another build than torch
+$(VENV)/.installed-interop: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install -e '.[dev,interop,wandb,mlflow]' -c constraints.txt
+	$(BIN)/python -m pip uninstall -q -y torchvision torchaudio
+	touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,6 @@
-"""Builds the CPU kernels where a C++ compiler is found; everything else is in pyproject.toml.
+"""Builds the CPU kernels where a C++ compiler is found, and puts conf/ into the package.
+
+Everything else is in pyproject.toml.
 
 The functions of the neurons are written out from their declarations first. Each instruction set
 becomes a shared library of its own, called through ctypes: neither Python's
@@ -8,6 +10,7 @@ nor PyTorch's headers are needed. The best one that the machine has is chosen at
 """
 
 import os
+import shutil
 import sys
 from glob import glob
 from pathlib import Path
@@ -15,6 +18,7 @@ from types import ModuleType
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 for package in ("snn", "snn.neurons", "snn.kernels", "snn.kernels.cpu"):
     # their own __init__ needs PyTorch, which is not there yet; what is imported below does not
@@ -31,6 +35,17 @@ SANITIZE = []
 if os.environ.get("SNN_SANITIZE"):
     checks = f"-fsanitize={os.environ['SNN_SANITIZE']}"
     SANITIZE = [checks, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1", "-O1"]
+
+
+class BuildPackage(build_py):
+    """Copies the configuration files into the package; an editable install reads them in place."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            inside = os.path.join(self.build_lib, "snn", "conf")
+            shutil.rmtree(inside, ignore_errors=True)
+            shutil.copytree("conf", inside)
 
 
 class BuildKernels(build_ext):
@@ -98,5 +113,5 @@ setup(
         )
         for name in INSTRUCTION_SETS
     ],
-    cmdclass={"build_ext": BuildKernels},
+    cmdclass={"build_ext": BuildKernels, "build_py": BuildPackage},
 )

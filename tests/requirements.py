@@ -9,8 +9,10 @@ triton    Triton, whose interpreter runs the GPU kernels without a GPU
 slurm     Slurm's programs, munge, and submitit
 data      real data sets below ``SNN_DATA`` and golden vectors below ``SNN_GOLDEN``
 launchers the plugins of ``pip install -e '.[cluster]'``
+docs      mkdocs and what the site needs, ``pip install -e '.[docs]'``
 browser   a Chromium, in which the report of a sweep is tried
 interop   the programs that networks are exported to
+trackers  Weights & Biases and MLflow, ``pip install -e '.[wandb,mlflow]'``
 ========= ========================================================================================
 """
 
@@ -51,6 +53,11 @@ def _launchers() -> str | None:
     return _package("joblib") or _package("submitit")
 
 
+def _docs() -> str | None:
+    modules = ("mkdocs", "material", "mkdocstrings_handlers", "latex2mathml")
+    return next((why for name in modules if (why := _package(name, "docs"))), None)
+
+
 def chromium_path() -> str | None:
     """The path of a Chromium."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -66,8 +73,12 @@ def _interop() -> str | None:
     return f"no {', '.join(missing)}: pip install -e '.[interop]'" if missing else None
 
 
-def _package(name: str) -> str | None:
-    return None if importlib.util.find_spec(name) else f"no {name}: pip install -e '.[cluster]'"
+def _trackers() -> str | None:
+    return _package("wandb", "wandb") or _package("mlflow", "mlflow")
+
+
+def _package(name: str, extra: str = "cluster") -> str | None:
+    return None if importlib.util.find_spec(name) else f"no {name}: pip install -e '.[{extra}]'"
 
 
 def _data() -> str | None:
@@ -87,8 +98,10 @@ CHECKS: Mapping[str, Callable[[], str | None]] = {
     "slurm": _slurm,
     "data": _data,
     "launchers": _launchers,
+    "docs": _docs,
     "browser": _browser,
     "interop": _interop,
+    "trackers": _trackers,
 }
 
 

@@ -16,6 +16,7 @@ from snn.analysis.tables import number_text
 from snn.analysis.values import ordered
 from snn.errors import RunError
 from snn.files import read_json
+from snn.places import program
 
 
 def which_to_take(study: Study) -> list[str]:
@@ -107,7 +108,7 @@ def best_command(study: Study) -> str | None:
     several = len(runs) > 1
     if any(word.startswith("sweep=") for word in words) and not several:
         words.append("hydra.mode=RUN")  # the sweep's file would ask for its whole grid
-    command = ["python", "train.py", *(["-m"] if several else []), *words]
+    command = [*shlex.split(program("train")), *(["-m"] if several else []), *words]
     return " ".join(map(shlex.quote, command))
 
 

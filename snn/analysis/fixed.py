@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from snn.analysis.study import Study
 from snn.analysis.tables import Table
 from snn.analysis.values import label, ordered
 from snn.config.identity import flatten, task_config
+from snn.errors import SnnError
+from snn.places import config_dir
 
-CONFIG_DIR = Path(__file__).resolve().parents[2] / "conf"
 MOST_LISTED = 8  # values of one key, where runs differ
 
 
@@ -69,10 +69,14 @@ def default_config(data: str) -> Mapping[str, Any] | None:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    if not (CONFIG_DIR / "data" / f"{data}.yaml").exists():
+    try:
+        folder = config_dir()
+    except SnnError:
+        return None
+    if not (folder / "data" / f"{data}.yaml").exists():
         return None
     try:
-        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3", job_name="train"):
+        with initialize_config_dir(str(folder), version_base="1.3", job_name="train"):
             config = OmegaConf.to_container(compose("train", [f"data={data}"]), resolve=True)
     except (HydraException, OmegaConfBaseException):
         return None

@@ -13,6 +13,7 @@ from snn.analysis.axes import Axis
 from snn.analysis.study import Study
 from snn.analysis.thesis import THESIS
 from snn.analysis.values import label, ordered
+from snn.places import program
 
 MEASURES = ("train", "val", "test", "seconds", "value", "metric")
 
@@ -145,7 +146,11 @@ def _command(study: Study, directory: Path, extended: Axis, value: str) -> str:
 
     It writes into the sweep's own directory, where each run has a folder of its own.
     """
-    words = ["python", "train.py", "-m", *(f"{k}={v}" for k, v in study.axes.common.items())]
+    words = [
+        *shlex.split(program("train")),
+        "-m",
+        *(f"{k}={v}" for k, v in study.axes.common.items()),
+    ]
     for axis in study.axes.axes:
         levels = [value] if axis is extended else axis.levels
         words.append(f"{axis.key}={','.join(levels)}")

@@ -19,8 +19,9 @@ from hydra.types import RunMode
 
 from snn.cli.going_on import command, with_recorded
 from snn.cli.words import script
-from snn.config.compose import Composer, parse
+from snn.config.compose import Composer, parse, searched
 from snn.errors import DataError, Refused, SnnError, SweepError
+from snn.places import program
 from snn.runs.directory import RunDirectory
 from snn.runs.status import Interrupted
 
@@ -66,11 +67,16 @@ def preflight(arguments: Sequence[str], config_dir: Path, config_name: str) -> N
     """
     args = get_args_parser().parse_args(list(arguments))
     asks_for_text = args.help or args.hydra_help or args.cfg or args.info
-    elsewhere = args.config_dir or args.config_path or args.config_name
+    elsewhere = args.config_path or args.config_name
     if asks_for_text or args.shell_completion or elsewhere:
-        return  # Hydra answers, or reads other files, which are checked when the run starts
+        return  # Hydra answers, or reads another configuration, checked when the run starts
+    if args.config_dir and searched(args.overrides):
+        raise SnnError("--config-dir or hydra.searchpath=[...], not both: a list takes several")
     with initialize_config_dir(str(config_dir), version_base="1.3", job_name="train"):
-        composer = Composer(config_dir, config_name)
+        search = searched(args.overrides)
+        if args.config_dir:
+            search.append(_search_path(args.config_dir))
+        composer = Composer(config_dir, config_name, search)
         hydra = composer.settings(args.overrides, RunMode.MULTIRUN).hydra
         if args.multirun or hydra.mode == RunMode.MULTIRUN:
             _check_sweep(composer, args.overrides, hydra)
@@ -78,11 +84,26 @@ def preflight(arguments: Sequence[str], config_dir: Path, config_name: str) -> N
             _check_run(composer, args.overrides)
 
 
+def _search_path(folder: str) -> str:
+    """What ``--config-dir`` means, as an override.
+
+    Raises:
+        SnnError: there is no such folder.
+    """
+    path = Path(folder).absolute()
+    if not path.is_dir():
+        raise SnnError(f"--config-dir {folder}: no such folder")
+    quoted = str(path).replace("'", r"\'")
+    return f"hydra.searchpath=['file://{quoted}']"
+
+
 def _check_run(composer: Composer, overrides: Sequence[str]) -> None:
     """Check a single run, and its directory before Hydra writes there."""
     swept = [o.input_line for o in parse(overrides) if o.is_sweep_override()]
     if swept:
-        raise SnnError(f"{swept[0]}: several values are a sweep; give -m: python train.py -m ...")
+        raise SnnError(
+            f"{swept[0]}: several values are a sweep; give -m: {program('train')} -m ..."
+        )
     config = composer.checked(overrides, here=True)
     directory = RunDirectory(composer.run_dir(overrides))
     directory.check_usable()

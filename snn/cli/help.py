@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
+from snn.places import program
+
 WORDS = {"-h", "--help"}
 
 
@@ -33,7 +35,8 @@ def page(config_dir: Path) -> str:
     node = OmegaConf.load(config_dir / "hydra" / "help" / "train.yaml")
     node = OmegaConf.to_container(OmegaConf.create({"hydra": {"help": node}}), resolve=True)
     template = Template(node["hydra"]["help"]["template"])
-    return template.substitute(APP_CONFIG_GROUPS="\n".join(groups(config_dir)) + "\n")
+    text = template.substitute(APP_CONFIG_GROUPS="\n".join(groups(config_dir)) + "\n")
+    return text.replace("python train.py", program("train"))
 
 
 def groups(config_dir: Path) -> list[str]:

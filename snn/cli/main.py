@@ -1,4 +1,4 @@
-"""``python -m snn``: one sub-command per file of this room, read when it is called.
+"""``python -m snn``, or ``snn``: one sub-command per file of this room, read when it is called.
 
 A sub-command is a module with ``add_arguments(parser)`` and ``execute(options) -> int``, the exit
 code, and one line in :data:`COMMANDS`. What a user can mend it raises as ``SnnError``.
@@ -12,14 +12,28 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from snn import __version__
 from snn.errors import SnnError
+from snn.places import import_from_here
 
 COMMANDS = {
     "evaluate": ("snn.cli.evaluate", "measure a trained network: figures, tables and a report"),
     "export": ("snn.cli.export", "write a trained network as NIR, torch.export or ONNX"),
 }
 """Name -> (module, what it does in one line)."""
+
+
+def called() -> str:
+    """The command as it was typed: the one that is installed, or the package as a script."""
+    return "python -m snn" if Path(sys.argv[0]).name == "__main__.py" else "snn"
+
+
+def installed() -> int:
+    """``snn``: with what can be imported from here, as ``python -m snn`` has it by itself."""
+    import_from_here()
+    return main()
 
 
 def make_parser(wanted: str | None = None) -> argparse.ArgumentParser:
@@ -29,9 +43,8 @@ def make_parser(wanted: str | None = None) -> argparse.ArgumentParser:
         wanted: the one whose arguments will be needed; those of the others stay unread, since their
             modules may import much.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m snn", description="What can be done with a run."
-    )
+    parser = argparse.ArgumentParser(prog=called(), description="What can be done with a run.")
+    parser.add_argument("--version", action="version", version=f"snn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, text) in COMMANDS.items():
         sub = commands.add_parser(

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from snn import places
 from snn.cli.words import program, script, shown
 from snn.config.identity import flatten
 
@@ -52,7 +53,9 @@ def hints(result: Mapping[str, Any], run_dir: Path) -> list[tuple[str, str]]:
     if next(run_dir.glob("checkpoints/*.ckpt"), None) is not None:
         listed.append(("Measure it", f"{python} -m snn evaluate {directory}"))
     if str(result["config"]["data"].get("_target_", "")).endswith(".Randman"):
-        listed.append(("Other data", f"{python} train.py experiment=tbl (or fashion_mnist, shd)"))
+        first, space, others = places.program("train").partition(" ")
+        train = f"{program(first)}{space}{others}"
+        listed.append(("Other data", f"{train} experiment=tbl (or fashion_mnist, shd)"))
     if grid := small_grid(result):
         listed.append(("A small grid", script(["-m", *grid])))
     return listed

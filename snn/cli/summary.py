@@ -11,6 +11,7 @@ from rich.console import Console
 
 from snn.analysis.records import read_records
 from snn.errors import SnnError
+from snn.places import program
 
 EPILOG = """\
 examples:
@@ -35,9 +36,9 @@ exit codes: 0 done; 1 DIR cannot be summarised; 2 wrong arguments; 130 stopped b
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
-        prog="sweep_summary.py",
+        prog=program("summary").removeprefix("python "),
         description="Summarise all runs below a directory, from their records alone.",
-        epilog=EPILOG,
+        epilog=EPILOG.replace("python sweep_summary.py", program("summary")),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

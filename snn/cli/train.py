@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snn.cli.help import asks_for_help, page
+from snn.places import config_dir as own_config_dir
+from snn.places import import_from_here
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -39,6 +41,12 @@ def main(config_dir: Path, arguments: Sequence[str] | None = None) -> int:
 
     command = hydra.main(version_base="1.3", config_path=str(config_dir), config_name="train")(task)
     return run_cli(command, arguments, config_dir)
+
+
+def installed() -> int:
+    """``snn-train``: the same from any folder, with what can be imported there."""
+    import_from_here()
+    return main(own_config_dir())
 
 
 def task(cfg: DictConfig) -> float | None:

@@ -47,5 +47,7 @@ def quoted(word: str) -> str:
 
 def script(arguments: Sequence[str]) -> str:
     """The program that runs here with other arguments."""
-    this = shown(Path(sys.argv[0]).absolute())
-    return f"{program('python')} {this} {' '.join(map(quoted, arguments))}".rstrip()
+    this = Path(sys.argv[0]).absolute()
+    installed = this.name.startswith("snn-")  # not a script of a clone
+    start = program(this.stem) if installed else f"{program('python')} {shown(this)}"
+    return f"{start} {' '.join(map(quoted, arguments))}".rstrip()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.loggers import Logger
 
-from snn.config.groups import callbacks_of, datamodule_of, loggers_of, partial_of
+from snn.config.groups import (
+    callbacks_of,
+    datamodule_of,
+    logger_of_run,
+    loggers_of,
+    partial_of,
+)
 from snn.config.identity import flatten, task_config
 from snn.config.trainer import make_trainer
 from snn.data.base import SpikeDataModule
@@ -26,7 +29,6 @@ from snn.training.callbacks import (
     Stopwatch,
 )
 from snn.training.classifiers import DataSpec
-from snn.training.loggers import EpochTable
 from snn.training.module import SpikingClassifier
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ def build(
     resume: bool,
     overridden: Mapping[str, str] | None = None,
     swept: Mapping[str, str] | None = None,
+    sweep: str | None = None,
 ) -> Parts:
     """Everything from a resolved and checked configuration; loads the data.
 
@@ -73,6 +76,7 @@ def build(
         resume: the run goes on from a checkpoint in its directory.
         overridden: keys and values that the command line set, to be shown as hyper-parameters.
         swept: those that tell the points of the run's sweep apart, to be shown instead.
+        sweep: name of that sweep.
 
     Raises:
         SnnError: some object refuses its parameters, or the data cannot be read.
@@ -81,7 +85,10 @@ def build(
     datamodule = datamodule_of(config)
     make_model = partial_of(config, "model")
     optimizer, scheduler = partial_of(config, "optimizer"), partial_of(config, "scheduler")
-    callbacks, loggers = callbacks_of(config), loggers_of(config)
+    callbacks = callbacks_of(config)
+    loggers = [
+        logger_of_run(logger, run_dir, resume=resume, sweep=sweep) for logger in loggers_of(config)
+    ]
 
     datamodule.prepare_data()
     datamodule.setup("fit")
@@ -100,22 +107,12 @@ def build(
     drawn = {"bar": [ProgressLine()], "lines": [EpochLines()], "none": []}[progress]
     trainer = make_trainer(
         config["trainer"],
-        logger=[_of_run(logger, run_dir, resume) for logger in loggers],
+        logger=loggers,
         callbacks=[EpochSeed(config["seed"]), stopwatch, *callbacks.values(), *drawn],
         default_root_dir=str(run_dir),
         enable_progress_bar=False,
     )
     return Parts(datamodule, module, trainer, stopwatch, hyper_parameters)
-
-
-def _of_run(logger: Logger | partial, run_dir: Path, resume: bool) -> Logger:
-    """A logger, told the run's directory where it waits for that and can take it."""
-    if isinstance(logger, Logger):
-        return logger
-    if issubclass(logger.func, EpochTable):
-        return logger(save_dir=run_dir, resume=resume)
-    waits = "save_dir" in inspect.signature(logger.func).parameters
-    return logger(save_dir=run_dir) if waits and "save_dir" not in logger.keywords else logger()
 
 
 def _that_can_work(

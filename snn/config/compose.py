@@ -66,10 +66,12 @@ class Composer:
     Args:
         config_dir: where the configuration files lie.
         config_name: the primary one.
+        search: overrides of ``hydra.searchpath``, which say where else files lie.
     """
 
-    def __init__(self, config_dir: Path, config_name: str) -> None:
-        self.config_dir, self.config_name = config_dir, config_name
+    def __init__(self, config_dir: Path, config_name: str, search: Sequence[str] = ()) -> None:
+        self.config_dir, self.config_name, self.search = config_dir, config_name, list(search)
+        self.others = _folders(search)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._rehearsed: set[str] = set()
 
@@ -108,7 +110,7 @@ class Composer:
         key = tuple(str(o.input_line) for o in groups)
         try:
             if key not in self._composed:
-                self._composed[key] = compose(self.config_name, list(key))
+                self._composed[key] = compose(self.config_name, [*self.search, *key])
             config = copy.deepcopy(self._composed[key])
             ConfigLoaderImpl._apply_overrides_to_config(values, config)
             return config
@@ -128,6 +130,7 @@ class Composer:
         parsed = [o for o in parse(overrides) if not o.is_sweep_override()]
         self._check_choices([o for o in parsed if self._is_group(o)])
         given = [str(o.input_line) for o in parsed]
+        given += [line for line in self.search if line not in given]
         loader = GlobalHydra.instance().config_loader()
         try:
             return loader.load_configuration(self.config_name, given, run_mode=mode)
@@ -146,8 +149,9 @@ class Composer:
             HydraConfig.instance().cfg = None
 
     def choices(self, group: str) -> list[str]:
-        """Names of the files of a group; empty if there is no such group."""
-        return sorted(file.stem for file in (self.config_dir / group).glob("*.yaml"))
+        """Names of the files of a group, the user's too; empty if there is no such group."""
+        folders = [self.config_dir, *self.others]
+        return sorted({file.stem for f in folders for file in (f / group).glob("*.yaml")})
 
     def _check_choices(self, groups: Sequence[Override]) -> None:
         """Refuse what is not the name of a file: Hydra says it less clearly, or not at all."""
@@ -209,20 +213,34 @@ class Composer:
         groups = [str(o.input_line) for o in parsed if self.choices(o.key_or_group)]
         groups = [line for line in groups if not line.startswith("hydra")]
         try:
-            base = compose(self.config_name, groups)
+            base = compose(self.config_name, [*self.search, *groups])
         except HydraException:
             return None
         known = [key for key, _ in flatten(OmegaConf.to_container(base))]
         parents = {key.rsplit(".", 1)[0] for key in known if "." in key}
         for override in parsed:
             key = override.key_or_group
-            if not key.startswith("hydra") and key not in known and key not in parents:
+            if self._is_group(override) or key.startswith("hydra"):
+                continue
+            if key not in known and key not in parents:
                 return ConfigError(key, override.value(), unknown_key(key, known, parents))
         return None
 
 
+def searched(overrides: Sequence[str]) -> list[str]:
+    """The overrides that say where else configuration files lie."""
+    return [line for line in overrides if line.lstrip("+").startswith("hydra.searchpath=")]
+
+
+def _folders(search: Sequence[str]) -> list[Path]:
+    """The folders that overrides of ``hydra.searchpath`` name."""
+    values = [override.value() for override in parse(search)]
+    paths = [str(path) for value in values if isinstance(value, list) for path in value]
+    return [Path(path.removeprefix("file://")) for path in paths if "pkg://" not in path]
+
+
 def _target_of(file: Path) -> str | None:
-    return OmegaConf.load(file).get("_target_")
+    return OmegaConf.load(file).get("_target_") if file.exists() else None
 
 
 def _no_such_choice(error: MissingConfigException) -> ConfigError:

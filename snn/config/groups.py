@@ -5,13 +5,17 @@ What they refuse is known before any data are loaded.
 
 from __future__ import annotations
 
+import inspect
 import re
+import tempfile
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from hydra.errors import InstantiationException
 from pytorch_lightning.callbacks import BatchSizeFinder, LearningRateFinder
 from pytorch_lightning.loggers import Logger
 
@@ -20,6 +24,8 @@ from snn.data.augment import Augmentation
 from snn.data.base import SpikeDataModule
 from snn.errors import ConfigError, SnnError
 from snn.training.callbacks import WeightAverage
+from snn.training.loggers import EpochTable
+from snn.training.trackers import Mlflow, Wandb
 
 # What the module logs while it trains.
 MONITORED = (
@@ -95,18 +101,70 @@ def loggers_of(config: Mapping[str, Any]) -> list[Logger | partial]:
     """Loggers, and, where ``_partial_`` is true, what makes one from the run's directory.
 
     Raises:
-        SnnError: one is no logger.
+        SnnError: one is no logger, or cannot be made.
     """
     made = []
     for name, node in (config.get("logger") or {}).items():
         if not node:
             continue
-        logger = make(node)
+        try:
+            logger = make(node)
+        except InstantiationException as error:
+            raise _cannot_log(node["_target_"], error.__cause__ or error) from None
         kind = logger.func if isinstance(logger, partial) else type(logger)
         if not (isinstance(kind, type) and issubclass(kind, Logger)):
             raise ConfigError(f"logger.{name}._target_", node["_target_"], "a Lightning logger")
         made.append(logger)
     return made
+
+
+def logger_of_run(
+    logger: Logger | partial, run_dir: Path, *, resume: bool = False, sweep: str | None = None
+) -> Logger:
+    """A logger, told of its run what it waits for and can take.
+
+    Args:
+        logger: as :func:`loggers_of` has made it.
+        run_dir: where the run writes.
+        resume: the run goes on from a checkpoint there.
+        sweep: name of the sweep that the run is a point of.
+
+    Raises:
+        SnnError: it refuses its parameters, a package is missing, or nobody is there to log to.
+    """
+    if isinstance(logger, Logger):
+        return logger
+    offers = {"save_dir": run_dir}
+    if issubclass(logger.func, EpochTable | Mlflow | Wandb):
+        offers |= {"resume": resume, "sweep": sweep}
+    known = inspect.signature(logger.func).parameters
+    offers = {k: v for k, v in offers.items() if k in known and k not in logger.keywords}
+    try:
+        return logger(**offers)
+    except SnnError:
+        raise
+    except Exception as error:  # of other packages: of any kind
+        name = f"{logger.func.__module__}.{logger.func.__qualname__}"
+        raise _cannot_log(name, error) from None
+
+
+def _cannot_log(name: str, error: BaseException) -> SnnError:
+    return SnnError(f"{name}: {' '.join(str(error).split()) or type(error).__name__}")
+
+
+def rehearse_loggers(config: Mapping[str, Any]) -> None:
+    """Make the loggers that wait for a run's directory, for one that is thrown away.
+
+    Raises:
+        SnnError: one could not be made.
+    """
+    for logger in loggers_of(config):
+        check = getattr(getattr(logger, "func", None), "check", None)
+        if check is not None:
+            check(logger.keywords)  # it would write elsewhere too
+            continue
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            logger_of_run(logger, Path(folder))
 
 
 def partial_of(config: Mapping[str, Any], group: str) -> partial | None:

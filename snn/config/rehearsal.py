@@ -9,8 +9,8 @@ from typing import Any
 from snn.config.groups import (
     callbacks_of,
     datamodule_of,
-    loggers_of,
     partial_of,
+    rehearse_loggers,
     train_for_nothing,
 )
 from snn.config.trainer import make_trainer
@@ -36,7 +36,7 @@ def rehearse(config: Mapping[str, Any], *, here: bool, done: MutableSet[str] | N
         (("data", "augment"), datamodule_of),
         (("model",), lambda config: partial_of(config, "model")),
         (("callbacks", "trainer"), callbacks_of),
-        (("logger",), loggers_of),
+        (("logger",), rehearse_loggers),
         (("optimizer", "scheduler"), train_for_nothing),
         (("trainer",), _trainer_without_records),
     )

@@ -131,13 +131,13 @@ def _check_target(key: str, node: Mapping[str, Any]) -> None:
         ) from None
     values = {name: value for name, value in node.items() if name not in SPECIAL_KEYS}
     parameters = _parameters(target)
-    ours = getattr(target, "__module__", "").split(".")[0] == "snn"
-    if not ours and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    ours = _is_ours(target)
+    if not ours and any(map(_takes_others, _callables(target))):
         return
     _refuse_unknown(key, values, parameters)
     # A child node with a target becomes an object later and is checked on its own.
     values = {k: v for k, v in values.items() if not (isinstance(v, Mapping) and "_target_" in v)}
-    hints = typing.get_type_hints(_callable(target), include_extras=True) if ours else FOREIGN
+    hints = _annotations(key, target) if ours else FOREIGN
     fields = {name: (hints[name], ...) for name in values if name in hints}
     model = create_model("Node", __config__=_STRICT, **fields)
     _validate(model, {name: values[name] for name in fields}, f"{key}.")
@@ -148,13 +148,56 @@ def _check_target(key: str, node: Mapping[str, Any]) -> None:
                 raise ConfigError(f"{key}.{name}", None, "given")
 
 
-def _callable(target: Any) -> Callable:
-    return target.__init__ if inspect.isclass(target) else target
+def _is_ours(target: Any) -> bool:
+    """Whether annotations are the schema: of what is here, and of classes made from it."""
+    return any(
+        getattr(kind, "__module__", "").split(".")[0] == "snn"
+        for kind in getattr(target, "__mro__", [target])
+    )
+
+
+def _callables(target: Any) -> list[Callable]:
+    """What takes the parameters: a class that hands on ``**others`` shares them with its bases."""
+    if not inspect.isclass(target):
+        return [target]
+    found = []
+    for kind in inspect.getmro(target):
+        if "__init__" in vars(kind):
+            found.append(kind.__init__)
+            if not _takes_others(kind.__init__) or not _is_ours(kind):
+                break
+    return found
+
+
+def _takes_others(function: Callable) -> bool:
+    parameters = inspect.signature(function).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _parameters(target: Any) -> dict[str, inspect.Parameter]:
-    parameters = inspect.signature(_callable(target)).parameters
-    return {name: p for name, p in parameters.items() if name != "self"}
+    found: dict[str, inspect.Parameter] = {}
+    for function in reversed(_callables(target)):
+        found |= inspect.signature(function).parameters
+    named = {n: p for n, p in found.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    named.pop("self", None)
+    return named
+
+
+def _annotations(key: str, target: Any) -> dict[str, Any]:
+    """Annotations of all parameters.
+
+    Raises:
+        ConfigError: one names what cannot be found.
+    """
+    hints: dict[str, Any] = {}
+    for function in reversed(_callables(target)):
+        try:
+            hints |= typing.get_type_hints(function, include_extras=True)
+        except NameError as error:
+            name = f"{function.__module__}.{function.__qualname__}"
+            allowed = f"annotated with names that its module imports ({error})"
+            raise ConfigError(f"{key}._target_", name, allowed) from None
+    return hints
 
 
 class UnknownKey(ConfigError):

@@ -16,9 +16,10 @@ from snn.runs import RunDirectory, config_hash, make_result, recorded, write_jso
 from snn.runs.environment import environment
 from snn.runs.state import State, look
 from snn.runs.status import now
-from snn.runs.sweep_plan import planned_points
+from snn.runs.sweep_plan import planned_points, sweep_of
 from snn.runs.swept import swept_values, values_of
 from snn.training.evaluation import Metrics, measure
+from snn.training.trackers import closed
 
 log = logging.getLogger(__name__)
 
@@ -118,17 +119,19 @@ def _train(
         resume=checkpoint is not None,
         overridden=values_of(overrides),
         swept=swept_values(planned_points(run.path.parent) or {}, run.path.name),
+        sweep=sweep_of(run.path),
     )
     log.info("%s", _data_line(parts.datamodule.summary))
     if checkpoint is not None:
         log.info("going on from %s", checkpoint)
     run.begun = True
-    parts.trainer.fit(
-        parts.module, datamodule=parts.datamodule, ckpt_path=checkpoint, weights_only=True
-    )
-    final, best, best_epoch = _measured(parts, run)
-    if parts.hyper_parameters is not None:
-        parts.hyper_parameters.finish(parts.trainer, final)
+    with closed(parts.trainer.loggers):
+        parts.trainer.fit(
+            parts.module, datamodule=parts.datamodule, ckpt_path=checkpoint, weights_only=True
+        )
+        final, best, best_epoch = _measured(parts, run)
+        if parts.hyper_parameters is not None:
+            parts.hyper_parameters.finish(parts.trainer, final)
     facts = {
         **parts.stopwatch.facts(),
         "nb_parameters": sum(p.numel() for p in parts.module.parameters()),

@@ -49,6 +49,12 @@ def planned_points(directory: Path) -> Mapping[str, list[str]] | None:
     return points
 
 
+def sweep_of(run_dir: Path) -> str | None:
+    """Name of the sweep that a run is a point of, if it is one."""
+    directory = run_dir.resolve().parent
+    return directory.name if (directory / PLAN).exists() else None
+
+
 def is_driven(directory: Path) -> bool:
     """Whether a process is at work that starts points of the sweep in this directory."""
     path = directory / DRIVER

@@ -71,7 +71,11 @@ def _sweep(
     directory = Path(config.hydra.sweep.dir)
     sources = config.hydra.runtime.config_sources
     config_dir = next(Path(source.path) for source in sources if source.provider == "main")
-    composer = Composer(config_dir, config.hydra.job.config_name)
+    others = [
+        s.path for s in sources if s.provider.startswith(("command-line", "hydra.searchpath"))
+    ]
+    search = [f"hydra.searchpath={[f'file://{path}' for path in others]}"] if others else []
+    composer = Composer(config_dir, config.hydra.job.config_name, search)
     jobs = parallel_jobs(config.hydra.launcher)
     points = make_points(composer, expand(arguments, params), directory)
 

@@ -146,7 +146,8 @@ def left_behind(job: Job, pid: int | None, exitcode: int | None) -> dict[str, An
 
     Args:
         job: what the process was told.
-        pid, exitcode: the process's.
+        pid: the process's.
+        exitcode: likewise.
 
     Raises:
         BusyError: another process trains the point by now.

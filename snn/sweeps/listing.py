@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from snn.places import program
 from snn.runs.state import Found, State
 from snn.sweeps.points import Point
 
@@ -55,5 +56,5 @@ def print_end(
             )
     text = f"{directory}: {counts(found)}"
     console.print(text, soft_wrap=True, markup=False, highlight=False)
-    command = f"python sweep_summary.py {shlex.quote(str(directory))}"
+    command = f"{program('summary')} {shlex.quote(str(directory))}"
     console.print(f"Summarise: {command}", soft_wrap=True, markup=False, highlight=False)

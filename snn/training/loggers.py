@@ -79,7 +79,10 @@ class TensorBoard(TensorBoardLogger):
         name: folder below it; none by default. A run that has one called ``tensorboard``, as runs
             once had, goes on in that.
         version: folder below that; none by default.
-        log_graph, default_hp_metric, prefix, sub_dir: as Lightning's.
+        log_graph: as Lightning's.
+        default_hp_metric: as Lightning's.
+        prefix: as Lightning's.
+        sub_dir: as Lightning's.
     """
 
     def __init__(

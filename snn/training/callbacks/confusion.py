@@ -1,4 +1,4 @@
-"""The confusion matrix in TensorBoard."""
+"""The confusion matrix in TensorBoard, and in other loggers that take figures."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from snn.plots import confusion
+from snn.training.trackers import send_figure, takes_figures
 
 
 class ConfusionMatrix(pl.Callback):
@@ -47,7 +47,7 @@ class ConfusionMatrix(pl.Callback):
             self._labels.append(batch[1])
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        loggers = [g for g in trainer.loggers if isinstance(g, TensorBoardLogger)]
+        loggers = [logger for logger in trainer.loggers if takes_figures(logger)]
         datamodule = trainer.datamodule
         if self._drawn or not loggers or datamodule is None or not self._answers:
             return  # the second measurement is that of the best weights
@@ -57,5 +57,5 @@ class ConfusionMatrix(pl.Callback):
         title = f"{self._split} part, final weights"
         figure = confusion(matrix, datamodule.class_names, title)
         for logger in loggers:
-            logger.experiment.add_figure("confusion", figure, global_step=trainer.current_epoch)
+            send_figure(logger, "confusion", figure, trainer.current_epoch)
             logger.save()

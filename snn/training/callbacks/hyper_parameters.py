@@ -1,4 +1,4 @@
-"""The HPARAMS tab of TensorBoard."""
+"""What a run was made with, beside its accuracies: TensorBoard's HPARAMS tab, and other loggers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from torch.utils.tensorboard.summary import hparams
 
 from snn.training.loggers import TensorBoard
 from snn.training.tags import tag_of
+from snn.training.trackers import compares_runs
 
 BEST = "val_best/accuracy"
 
@@ -30,16 +31,18 @@ class HyperParameters(pl.Callback):
 
     The tab shows the last values of curves, so that it tells of runs in work and of those that went
     on what it tells of others; the best validation accuracy so far is a curve of its own for that.
+    Other loggers, where one chooses what to look at, are given the whole configuration.
 
     Args:
-        keys: dotted keys of the configuration to show of a run that is no point of a sweep, beside
-            those that were overridden. The tab sorts them and opens with the first few, so a long
-            list hides the interesting ones.
+        keys: dotted keys of the configuration to show in the tab of a run that is no point of a
+            sweep, beside those that were overridden. The tab sorts them and opens with the first
+            few, so a long list hides the interesting ones.
     """
 
     def __init__(self, keys: list[str]) -> None:
         self.keys = keys
         self.parameters: dict[str, Any] = {}
+        self.configuration: dict[str, Any] = {}
         self.metrics: list[str] = []
         self.best: float | None = None
 
@@ -63,6 +66,7 @@ class HyperParameters(pl.Callback):
             tested: the test part will be measured.
         """
         self.metrics = accuracies(validated, tested)
+        self.configuration = dict(config)
         if swept:
             self.parameters = {key: config.get(key, value) for key, value in swept.items()}
             return
@@ -70,8 +74,8 @@ class HyperParameters(pl.Callback):
         self.parameters = {key: value for key, value in config.items() if key in shown}
 
     @staticmethod
-    def _loggers(trainer: pl.Trainer) -> list[TensorBoardLogger]:
-        return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+    def _loggers(trainer: pl.Trainer) -> list[Logger]:
+        return [logger for logger in trainer.loggers if compares_runs(logger)]
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         shown = {
@@ -79,6 +83,9 @@ class HyperParameters(pl.Callback):
             for key, value in self.parameters.items()
         }
         for logger in self._loggers(trainer):
+            if not isinstance(logger, TensorBoardLogger):
+                logger.log_hyperparams(self.configuration)
+                continue
             names = [tag_of(m) if isinstance(logger, TensorBoard) else m for m in self.metrics]
             # Their names alone: a value here would be a dot among the curves.
             for summary in hparams(shown, dict.fromkeys(names, 0.0)):

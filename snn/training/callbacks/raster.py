@@ -1,4 +1,4 @@
-"""Spikes, potentials and decisions in TensorBoard."""
+"""Spikes, potentials and decisions in TensorBoard, and in other loggers that take figures."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytorch_lightning as pl
 import torch
 from matplotlib.figure import Figure
 from pydantic import Field
-from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
 from snn.plots import potentials, raster, readout
+from snn.training.trackers import send_figure, takes_figures
 
 Count = Annotated[int, Field(gt=0)]
 NEURONS = 3  # whose potentials are drawn
@@ -39,14 +39,14 @@ class SpikeRaster(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         epoch = trainer.current_epoch
         last = epoch + 1 == trainer.max_epochs
-        loggers = [g for g in trainer.loggers if isinstance(g, TensorBoardLogger)]
+        loggers = [logger for logger in trainer.loggers if takes_figures(logger)]
         if not loggers or not (last or epoch % self.every_n_epochs == 0):
             return
         if not hasattr(pl_module.network, "trace"):
             return
         for tag, figure in self.draw(trainer.datamodule, pl_module).items():
             for logger in loggers:
-                logger.experiment.add_figure(tag, figure, global_step=epoch)
+                send_figure(logger, tag, figure, epoch)
 
     def draw(
         self, datamodule: pl.LightningDataModule, module: pl.LightningModule
