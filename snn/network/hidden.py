@@ -91,5 +91,12 @@ class HiddenLayer(nn.Module, abc.ABC):
     def at_rest(self, batch: int) -> Any:
         """The state that a sequence starts from."""
 
+    def input_taps(self) -> Tensor | None:
+        """Delays on the way in, ``[tap, input]``, see :func:`snn.neurons.delays.delayed`."""
+        return None
+
+    def set_progress(self, share: float) -> None:
+        """How much of the training is over, 0 to 1."""
+
     def keep_in_range(self) -> None:
         """Brings parameters back into their ranges, after a step of the optimizer."""

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from snn.checks import Count, NonNegative, Positive, checked
 from snn.errors import ConfigError
 from snn.kernels import NeuronParameters, neuron_obstacle
+from snn.network.delays import DelayOptions, Delays
 from snn.network.hidden import DropoutMask, HiddenLayer, LayerRun
 from snn.network.initial import Dropout, Fan, Spread, recurrent_matrix, weight_matrix
 from snn.neurons import LayerState, Neuron, Parameter, neuron_layer
 from snn.neurons.declaration.program import program
+from snn.neurons.delays import delayed
 from snn.neurons.lif import Recurrence
 from snn.neurons.surrogate import AnySurrogate
 
@@ -143,6 +145,7 @@ class NeuronLayer(HiddenLayer):
         recurrent_weight_scale: the same of ``recurrent_weight``; of an orthogonal matrix a factor.
         recurrent_spread: ``normal``, ``uniform`` or ``orthogonal``.
         fan: which fan divides.
+        delays: of recurrent connections and on the way in; None for none.
         dropout: probability that a spike does not reach the layer's targets.
         dropout_mask: one mask per ``sample``, held over time, or one per ``step``.
 
@@ -171,6 +174,7 @@ class NeuronLayer(HiddenLayer):
         recurrent_weight_scale: NonNegative = 0.2,
         recurrent_spread: Spread = "normal",
         fan: Fan = "in",
+        delays: DelayOptions | None = None,
         dropout: Dropout = 0.0,
         dropout_mask: DropoutMask = "sample",
     ) -> None:
@@ -194,6 +198,12 @@ class NeuronLayer(HiddenLayer):
             else None
         )
         self.bias = nn.Parameter(torch.zeros(nb_units)) if bias else None
+        delays = delays or DelayOptions()
+        self.input_delays = delays.make("input", nb_inputs)
+        self.recurrent_delays = delays.make("recurrent", nb_units)
+        if self.recurrent_delays is not None and (not recurrent or recurrence == "current"):
+            allowed = "null, where there are no recurrent weights or recurrence=current"
+            raise ConfigError("delays.recurrent", delays.recurrent, allowed)
         self.parameter = nn.ModuleDict(
             {
                 name: NeuronParameter(
@@ -233,7 +243,10 @@ class NeuronLayer(HiddenLayer):
         record: dict[str, list[Tensor]] | None = None,
     ) -> tuple[Tensor, Tensor, LayerState]:
         """Spikes and compared potentials ``[batch, step, unit]`` and the final state."""
-        return neuron_layer(
+        taps, coming = self.input_taps(), None
+        if taps is not None:
+            x, coming = delayed(x, taps, state.coming if state else None)
+        spikes, potentials, end = neuron_layer(
             x,
             self.weight,
             self.recurrent_matrix(),
@@ -246,7 +259,24 @@ class NeuronLayer(HiddenLayer):
             state=state,
             mask=mask,
             record=record,
+            taps=self.recurrent_taps(),
         )
+        return spikes, potentials, end._replace(coming=coming)
+
+    def input_taps(self) -> Tensor | None:
+        return None if self.input_delays is None else self.input_delays()
+
+    def recurrent_taps(self) -> Tensor | None:
+        """Delays of the recurrent connections, ``[tap, unit]``."""
+        return None if self.recurrent_delays is None else self.recurrent_delays()
+
+    def set_progress(self, share: float) -> None:
+        for delays in self.delays():
+            delays.set_progress(share)
+
+    def delays(self) -> list[Delays]:
+        """All that the layer has."""
+        return [d for d in (self.input_delays, self.recurrent_delays) if d is not None]
 
     def run(self, x: Tensor, state: LayerState | None, mask: Tensor | None) -> LayerRun:
         record: dict[str, list[Tensor]] = {name: [] for name in self.neuron.states}
@@ -266,6 +296,7 @@ class NeuronLayer(HiddenLayer):
             self.scale,
             self.recurrence,
             mask,
+            taps=self.recurrent_taps(),
         )
 
     def without_kernel(self, backend: str) -> str | None:
@@ -281,11 +312,12 @@ class NeuronLayer(HiddenLayer):
     def settings(self) -> Hashable:
         numbers = tuple((n, p.number) for n, p in self.parameter.items())
         rule = self.surrogate, self.scale, self.recurrence, self.self_recurrence
-        return self.neuron, rule, numbers
+        delays = tuple((d.options, d.extra, d.training) for d in self.delays())
+        return self.neuron, rule, numbers, delays
 
     def at_rest(self, batch: int) -> LayerState:
         return LayerState.rest(self.neuron, batch, self.nb_units, self.weight.detach())
 
     def keep_in_range(self) -> None:
-        for parameter in self.parameter.values():
-            parameter.keep_in_range()
+        for part in (*self.parameter.values(), *self.delays()):
+            part.keep_in_range()

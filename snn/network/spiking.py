@@ -20,6 +20,7 @@ from snn.network.hooks import bypassed
 from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
 from snn.network.neuron_layer import NeuronLayer
 from snn.neurons import EncoderState, LayerState, LIFState, LogitRule, ReadoutState, logits
+from snn.neurons.delays import delayed
 
 log = logging.getLogger(__name__)
 
@@ -122,10 +123,35 @@ class SpikingNetwork(nn.Module):
             of each hidden layer.
         """
         backend = self.backend_for(x)
-        if backend != "einsum":
+        if backend != "einsum" and self.one_call:
             return kernels.network(x, **self.kernel_arguments(x), backend=backend)
+        if backend != "einsum":
+            return self._layer_by_layer(x, backend)
         trace = self.trace(x)
         return trace.output, [spikes.sum(1) for spikes in trace.spikes]
+
+    @property
+    def one_call(self) -> bool:
+        """Whether the kernels take the whole network at once: no layer has delays on its way in."""
+        return all(layer.input_taps() is None for layer in self.hidden)
+
+    def _layer_by_layer(
+        self, x: Tensor | EventBatch | EventStore, backend: str
+    ) -> tuple[Tensor, list[Tensor]]:
+        """:meth:`readout_trace` on the kernels, where something comes between two layers."""
+        arguments = self.kernel_arguments(x)
+        if self.encoder is not None:
+            x = kernels.encoder_layer(x, arguments["encoder"], backend=backend)
+        counts = []
+        for i, (layer, given) in enumerate(zip(self.hidden, arguments["layers"], strict=True)):
+            if (taps := layer.input_taps()) is not None:
+                x = x if isinstance(x, Tensor) else x.to_dense(taps.dtype)
+                x, _ = delayed(x.to(taps.dtype), taps)
+            if i + 1 < len(self.hidden):
+                x, of_layer = kernels.neuron_layer(x, given, backend=backend)
+                counts.append(of_layer)
+        output, last = kernels.network(x, [given], arguments["readout"], backend=backend)
+        return output, [*counts, *last]
 
     def backend_for(self, x: Tensor | EventBatch | EventStore) -> str:
         """The backend of a forward pass, logged with the reason when either changes.
@@ -239,6 +265,11 @@ class SpikingNetwork(nn.Module):
         """Brings parameters back into their ranges, after a step of the optimizer."""
         for layer in self.hidden:
             layer.keep_in_range()
+
+    def set_progress(self, share: float) -> None:
+        """How much of the training is over, 0 to 1: delays sharpen with it."""
+        for layer in self.hidden:
+            layer.set_progress(share)
 
 
 def _class_of(layer: nn.Module) -> type[nn.Module]:

@@ -34,12 +34,8 @@ class CubaLIF(Neuron):
 
     u = State(0.0, "membrane potential")
     i = State(0.0, "synaptic current")
-    alpha = Parameter(
-        5.0, low=0.0, keep="logit", unit="ms", meaning="synaptic time constant"
-    )
-    beta = Parameter(
-        10.0, low=0.0, keep="logit", unit="ms", meaning="membrane time constant"
-    )
+    alpha = Parameter(5.0, low=0.0, keep="logit", unit="ms", meaning="synaptic time constant")
+    beta = Parameter(10.0, low=0.0, keep="logit", unit="ms", meaning="membrane time constant")
 
     def step(self, s, h, p):
         def after(z):

@@ -33,6 +33,8 @@ class LayerState(NamedTuple):
     past: Tensor | None = None
     """Of recurrent delays: what was sent in the last steps, the latest first,
     ``[batch, tap, unit]``."""
+    coming: Tensor | None = None
+    """Of delays on the way in: input that has not arrived yet, ``[batch, tap - 1, input]``."""
 
     @classmethod
     def rest(
@@ -129,7 +131,7 @@ def run(
 ) -> tuple[Tensor, Tensor, LayerState]:
     """:func:`neuron_layer` from the feed-forward drive ``[batch, step, unit]``."""
     batch, steps, units = drive.shape
-    states, sent, past = state or LayerState.rest(neuron, batch, units, drive, start or {})
+    states, sent, past, _ = state or LayerState.rest(neuron, batch, units, drive, start or {})
     if taps is not None and past is None:
         past = drive.new_zeros(batch, len(taps), units)
     # As tensors, which torch.exp and its like want; a number of one entry rounds like a plain one.

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from snn.checks import NonNegative, Positive
 from snn.network import Backend, SpikingNetwork
+from snn.network.delays import DelayOptions
 from snn.network.hidden import DropoutMask
 from snn.network.initial import Fan, Spread
 from snn.network.layers import CurrentEncoder, LeakyReadout
@@ -48,6 +49,7 @@ def network_of(
     recurrent_weight_scale: NonNegative = 1.0,
     recurrent_spread: Spread = "orthogonal",
     fan: Fan = "in",
+    delays: DelayOptions | None = None,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     dropout_mask: DropoutMask = "sample",
     readout_tau_mem: Positive = 10.0,
@@ -88,6 +90,7 @@ def network_of(
         recurrent_weight_scale: the same of recurrent weights, a factor of ``orthogonal`` ones.
         recurrent_spread: ``normal``, ``uniform`` or ``orthogonal``.
         fan: fan-``in`` or fan-``out`` in those.
+        delays: of recurrent connections and on the way into each hidden layer.
         dropout: probability that a spike does not reach its targets while training.
         dropout_mask: one mask per ``sample``, held over time, or one per ``step``.
         readout_tau_mem: membrane time constant of the readout in ms.
@@ -133,6 +136,7 @@ def network_of(
             recurrent_weight_scale=recurrent_weight_scale,
             recurrent_spread=recurrent_spread,
             fan=fan,
+            delays=delays,
             dropout=dropout,
             dropout_mask=dropout_mask,
         )

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from snn.errors import DivergedError, RunError
 from snn.events import EventBatch
 from snn.network import NetworkOutput, SpikingNetwork
+from snn.network.delays import Delays
 from snn.network.layers import Decay
 from snn.network.neuron_layer import NeuronParameter
 from snn.training.losses import ClassificationLoss, SpikeRegularizer
@@ -124,6 +125,8 @@ class SpikingClassifier(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.metrics_of("running").reset()
+        if isinstance(self.network, SpikingNetwork):
+            self.network.set_progress(self.current_epoch / max(self.trainer.max_epochs or 1, 1))
 
     def on_train_epoch_end(self) -> None:
         values = self.collect(("running",))
@@ -173,7 +176,7 @@ class SpikingClassifier(pl.LightningModule):
 
         It would pull each time constant towards a decay of 1/2 per step.
         """
-        kinds = Decay, NeuronParameter
+        kinds = Decay, NeuronParameter, Delays
         decays = [p for m in self.modules() if isinstance(m, kinds) for p in m.parameters()]
         special = {id(p) for p in decays}
         groups = [{"params": [p for p in self.parameters() if id(p) not in special]}]

@@ -65,6 +65,7 @@ def fused_step(
         return _replayed(step, network, _settings(network, loss, regularizer), x, labels)
     fused = (
         backend == "cpu"
+        and network.one_call
         and (network.logit_rule, loss.name, regularizer.rate_l2) == ("max", "nll", 0.0)
         and not (loss.smoothing and loss.class_weights is not None)
         and (regularizer.reduction == "sum" or len(network.hidden) == 1)

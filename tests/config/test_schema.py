@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_every_augmentation_composes_and_shows_its_parameters(choice: str) -> No
         ("data.root=${nowhere}", "data.root=None: must be given and resolvable"),
         ("model.nb_hidden=1,2", "model.nb_hidden"),
         ("model.nb_hidden", "key=value"),
-        ("model=null", "model=None: must be one of recurrent_lif"),
+        ("model=null", "model=None: must be one of cuba_lif"),
         ("experiment=null", "experiment=None: must be one of fashion_mnist"),
         ("callbacks.raster=3", "callbacks.raster=3: must be"),
         ("callbacks.raster.samples=0", "callbacks.raster.samples=0: must be greater than 0"),
@@ -195,13 +196,32 @@ def test_many_typing_errors_are_answered_without_torch() -> None:
     assert len(ended.stderr.splitlines()) == len(wrong)
 
 
-@pytest.mark.parametrize("model", choices("model"))
-def test_the_file_of_a_model_shows_every_parameter_with_its_default(model: str) -> None:
-    node = yaml.safe_load((CONF / "model" / f"{model}.yaml").read_text())
+def shown_and_defaults(file: Path) -> tuple[dict, dict]:
+    """What a file of a model shows, and the defaults of what it names."""
+    node = yaml.safe_load(file.read_text())
     parameters = inspect.signature(get_object(node["_target_"])).parameters
     from_data = {"data", "optimizer", "scheduler"}
     shown = {key: value for key, value in node.items() if not key.startswith("_")}
-    assert shown == {k: p.default for k, p in parameters.items() if k not in from_data}
+    return shown, {k: p.default for k, p in parameters.items() if k not in from_data}
+
+
+def test_the_file_of_a_model_shows_every_parameter_with_its_default() -> None:
+    shown, defaults = shown_and_defaults(CONF / "model" / "recurrent_lif.yaml")
+    assert shown == defaults
+
+
+def test_the_files_of_declared_neurons_show_every_parameter_with_its_default() -> None:
+    shown, defaults = shown_and_defaults(CONF / "model_common.yaml")
+    of_neuron = {"neuron", "initial", "learn"}  # stand in the neuron's own file
+    delays = shown.pop("delays")
+    assert defaults.pop("delays") is None
+    assert shown == {k: v for k, v in defaults.items() if k not in of_neuron}
+    options = get_object(delays.pop("_target_"))
+    assert delays == {f.name: f.default for f in fields(options)}
+    for model in choices("model"):
+        node = yaml.safe_load((CONF / "model" / f"{model}.yaml").read_text())
+        if node.pop("defaults", None):
+            assert set(node) <= set(shown) | of_neuron, model
 
 
 def test_unknown_encoder() -> None:

@@ -94,7 +94,8 @@ class LayerCase:
         loss = (sent * self.grad_spikes).sum() + (counts * self.grad_counts).sum()
         if not loss.requires_grad:
             return {name: torch.zeros_like(t) for name, t in self.leaves.items()}
-        found = torch.autograd.grad(loss, list(self.leaves.values()), allow_unused=True)
+        leaves = list(self.leaves.values())
+        found = torch.autograd.grad(loss, leaves, allow_unused=True, retain_graph=True)
         return {
             name: torch.zeros_like(t) if grad is None else grad
             for (name, t), grad in zip(self.leaves.items(), found, strict=True)

@@ -59,7 +59,7 @@ def test_every_instruction_set_of_this_machine_is_built():
             lambda text: text.replace("recurrent:p8@24 rows:p8@32", "rows:p8@24 recurrent:p8@32"),
             "recurrent:p8@24",
         ),
-        (lambda text: text.replace("threshold:d8", "threshold:i8"), "threshold:d8@48"),
+        (lambda text: text.replace("threshold:d8", "threshold:i8"), "threshold:d8@64"),
         (lambda text: text.replace("meaning 2", "meaning 3"), "3"),
     ],
 )

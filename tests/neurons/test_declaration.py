@@ -145,9 +145,9 @@ def test_expressions_of_parameters_alone_are_rows():
     assert program(CubaLIF(), bias=True).names == ("beta", "alpha", "bias")
 
 
-@pytest.mark.parametrize("kind", shipped.SHIPPED[1:], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", shipped.SHIPPED, ids=lambda kind: kind.__name__)
 def test_configurations_say_what_the_declarations_do(kind):
-    names = {LIF: "lif", SEAdLIF: "se_adlif", RadLIF: "radlif"}
+    names = {CubaLIF: "cuba_lif", LIF: "lif", SEAdLIF: "se_adlif", RadLIF: "radlif"}
     config = yaml.safe_load((ROOT / f"conf/model/{names[kind]}.yaml").read_text())
     assert config["neuron"].pop("_target_") == f"snn.neurons.{kind.__name__}"
     assert config["neuron"] == {f.name: f.default for f in fields(kind)}

@@ -55,9 +55,9 @@ Stage = _struct(
     doubles="threshold scale",
     pointers="neuron recurrent rows initial taps mask kept spikes counts dense_spikes grad_counts "
     "grad_dense grad_recurrent grad_rows grad_taps grad_drive",
-    order="kind units neuron recurrent rows initial taps nb_taps threshold scale surrogate lag keep mask "
-    "mask_steps kept spikes counts dense_spikes grad_counts grad_dense grad_recurrent grad_rows "
-    "grad_taps grad_drive",
+    order="kind units neuron recurrent rows initial taps nb_taps threshold scale surrogate lag "
+    "keep mask mask_steps kept spikes counts dense_spikes grad_counts grad_dense grad_recurrent "
+    "grad_rows grad_taps grad_drive",
 )
 Readout = _struct(
     "Readout",

@@ -84,7 +84,7 @@ def run_layer(drive: Tensor, p: NeuronParameters, mask: Tensor | None) -> tuple[
         keep = 2 if of_neurons.requires_grad else 1
     constants = p.neuron.threshold, p.scale, *p.initial
     spec = Spec(made, constants, p.surrogate, keep)
-    return NeuronsFunction.apply(spec, drive, p.recurrent_weight, of_neurons, mask)
+    return NeuronsFunction.apply(spec, drive, p.recurrent_weight, of_neurons, mask, p.taps)
 
 
 class NeuronsFunction(torch.autograd.Function):
@@ -98,6 +98,7 @@ class NeuronsFunction(torch.autograd.Function):
         recurrent: Tensor | None,
         of_neurons: Tensor,
         mask: Tensor | None,
+        taps: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         drive, mask = _lined_up(drive), _lined_up(mask)
         steps, batch, units = drive.shape
@@ -110,6 +111,8 @@ class NeuronsFunction(torch.autograd.Function):
         plan = lif_plan(batch, units, recurrent is not None, drive.dtype, drive.device)
         matrix = square(recurrent, width, transpose=False)
         of_neurons = of_neurons.contiguous()
+        taps = None if taps is None else taps.contiguous()
+        delayed = sent if taps is None else torch.empty_like(sent)  # spikes as they arrive
         constants = scalars(spec.constants, drive)
         if sent.numel():
             with torch.cuda.device_of(drive):
@@ -119,7 +122,9 @@ class NeuronsFunction(torch.autograd.Function):
                     of_neurons,
                     constants,
                     sent if mask is None else mask,
+                    sent if taps is None else taps,
                     sent,
+                    delayed,
                     kept if nb_kept else sent,
                     counts,
                     batch,
@@ -130,7 +135,9 @@ class NeuronsFunction(torch.autograd.Function):
                     drive.stride(0),
                     drive.stride(1),
                     *strides(mask),
+                    0 if taps is None else len(taps),
                     RECURRENT=matrix is not None,
+                    DELAYED=taps is not None,
                     MASKED=mask is not None,
                     KEEP=spec.keep,
                     **_sizes(plan),
@@ -138,16 +145,16 @@ class NeuronsFunction(torch.autograd.Function):
         sent = sent[..., :units]
         ctx.spec = spec
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(recurrent, of_neurons, mask, sent, kept)
+        ctx.save_for_backward(recurrent, of_neurons, mask, sent, kept, taps, delayed[..., :units])
         return sent, counts[:, :units]
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_sent: Tensor | None, grad_counts: Tensor | None):
         if grad_sent is None and grad_counts is None:
-            return (None,) * 5
+            return (None,) * 6
         spec = ctx.spec
-        recurrent, of_neurons, mask, sent, kept = ctx.saved_tensors
+        recurrent, of_neurons, mask, sent, kept, taps, delayed = ctx.saved_tensors
         steps, batch, units = sent.shape
         width = padded(units)
         grad_sent = _lined_up(grad_sent)
@@ -156,6 +163,7 @@ class NeuronsFunction(torch.autograd.Function):
         programs, nb_rows = -(-batch // plan.block_b), len(of_neurons)
         sums = sent.new_zeros(nb_rows, programs, width) if spec.keep == 2 else None
         matrix = square(recurrent, width, transpose=True)
+        wanted = grad_drive if taps is None else torch.zeros_like(grad_drive)
         if grad_drive.numel():
             with torch.cuda.device_of(sent):
                 kernels(spec.program).backward[(programs,)](
@@ -166,6 +174,8 @@ class NeuronsFunction(torch.autograd.Function):
                     of_neurons,
                     scalars(spec.constants, sent),
                     kept if mask is None else mask,
+                    kept if taps is None else taps,
+                    wanted,
                     grad_drive,
                     grad_drive if sums is None else sums,
                     batch,
@@ -175,7 +185,9 @@ class NeuronsFunction(torch.autograd.Function):
                     width,
                     *strides(grad_sent),
                     *strides(mask),
+                    0 if taps is None else len(taps),
                     RECURRENT=matrix is not None,
+                    DELAYED=taps is not None,
                     MASKED=mask is not None,
                     WANT=spec.keep,
                     WITH_SENT=grad_sent is not None,
@@ -184,12 +196,23 @@ class NeuronsFunction(torch.autograd.Function):
                     **_sizes(plan),
                 )
         grad_drive = grad_drive[..., :units]
-        grad_recurrent = None
+        grad_recurrent = grad_taps = None
         if ctx.needs_input_grad[2]:
-            before, driven = sent[:-1].flatten(0, 1), grad_drive[1:].flatten(0, 1)
-            grad_recurrent = before.t() @ driven
+            before, driven = (sent[:-1], grad_drive[1:]) if taps is None else (delayed, grad_drive)
+            grad_recurrent = before.flatten(0, 1).t() @ driven.flatten(0, 1)
+        if taps is not None and ctx.needs_input_grad[5]:
+            grad_taps = _of_taps(wanted[..., :units], sent, len(taps))
         grad_rows = None if sums is None else sums.sum(1)[:, :units]
-        return None, grad_drive, grad_recurrent, grad_rows, None
+        return None, grad_drive, grad_recurrent, grad_rows, None, grad_taps
+
+
+def _of_taps(wanted: Tensor, sent: Tensor, count: int) -> Tensor:
+    """The gradient of the taps, from that of what arrives and from what was sent."""
+    steps = len(sent)
+    grads = [
+        (wanted[tau:] * sent[: max(steps - tau, 0)]).sum((0, 1)) for tau in range(1, count + 1)
+    ]
+    return torch.stack(grads)
 
 
 def _sizes(plan: Plan) -> dict[str, Any]:

@@ -189,9 +189,9 @@ _FORWARD = (
     """\
 @triton.jit(do_not_specialize=["pitch"])
 def forward(
-    drive, matrix, rows, constants, mask, sent, kept, counts,
-    batch, steps, units, width, pitch, drive_t, drive_b, mask_t, mask_b,
-    RECURRENT: tl.constexpr, MASKED: tl.constexpr, KEEP: tl.constexpr,
+    drive, matrix, rows, constants, mask, taps, sent, delayed, kept, counts,
+    batch, steps, units, width, pitch, drive_t, drive_b, mask_t, mask_b, nb_taps,
+    RECURRENT: tl.constexpr, DELAYED: tl.constexpr, MASKED: tl.constexpr, KEEP: tl.constexpr,
     PRODUCT: tl.constexpr, PRECISION: tl.constexpr,
     BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
@@ -207,8 +207,21 @@ def forward(
         h = tl.load(drive + drive_at + t * drive_step, mask=inside, other=0.0)
         if RECURRENT:
             tl.debug_barrier()  # all threads of the program see the spikes
+            source = sent
+            source_t = t - 1
+            if DELAYED:
+                arriving = zero
+                for tau in range(0, nb_taps):
+                    then = t - 1 - tau
+                    tap = tl.load(taps + tau * units + n, mask=n < units, other=0.0)[None, :]
+                    past = tl.load(sent + here + then * step, padded & (then >= 0), other=0.0)
+                    arriving += tap * past
+                tl.store(delayed + at, arriving, mask=padded)
+                tl.debug_barrier()
+                source = delayed
+                source_t = t
             p0, p1, p2 = products(
-                sent, t - 1, matrix, resident, b, n, batch, steps, width, pitch,
+                source, source_t, matrix, resident, b, n, batch, steps, width, pitch,
                 1, 1, PRODUCT, PRECISION, BLOCK_B, BLOCK_N, BLOCK_K,
             )  # fmt: skip
             h += p0
@@ -226,9 +239,9 @@ _BACKWARD = (
     """\
 @triton.jit(do_not_specialize=["pitch"])
 def backward(
-    kept, grad_sent, grad_counts, matrix, rows, constants, mask, grad_drive, grad_rows,
-    batch, steps, units, width, pitch, grad_t, grad_b, mask_t, mask_b,
-    RECURRENT: tl.constexpr, MASKED: tl.constexpr, WANT: tl.constexpr,
+    kept, grad_sent, grad_counts, matrix, rows, constants, mask, taps, wanted, grad_drive,
+    grad_rows, batch, steps, units, width, pitch, grad_t, grad_b, mask_t, mask_b, nb_taps,
+    RECURRENT: tl.constexpr, DELAYED: tl.constexpr, MASKED: tl.constexpr, WANT: tl.constexpr,
     WITH_SENT: tl.constexpr, WITH_COUNTS: tl.constexpr, SURROGATE: tl.constexpr,
     PRODUCT: tl.constexpr, PRECISION: tl.constexpr,
     BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
@@ -255,7 +268,16 @@ def backward(
                 grad_drive, t + 1, matrix, resident, b, n, batch, steps, width, pitch,
                 1, 1, PRODUCT, PRECISION, BLOCK_B, BLOCK_N, BLOCK_K,
             )  # fmt: skip
-            incoming += p0
+            if DELAYED:
+                tl.store(wanted + at + step, p0, mask=padded & (t + 1 < steps))
+                tl.debug_barrier()
+                for tau in range(0, nb_taps):
+                    then = t + 1 + tau
+                    tap = tl.load(taps + tau * units + n, mask=n < units, other=0.0)[None, :]
+                    late = tl.load(wanted + here + then * step, padded & (then < steps), other=0.0)
+                    incoming += tap * late
+            else:
+                incoming += p0
         if MASKED:
             incoming *= tl.load(mask + mask_at + t * mask_step, mask=inside, other=0.0)
         incoming += from_counts
