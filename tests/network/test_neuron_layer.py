@@ -6,9 +6,10 @@ import torch
 from snn.errors import ConfigError
 from snn.network import SpikingNetwork
 from snn.network.delays import DelayOptions
-from snn.network.layers import LeakyReadout
+from snn.network.layers import CurrentEncoder, LeakyReadout
 from snn.network.neuron_layer import NeuronLayer
 from snn.neurons import LIF, CubaLIF, SEAdLIF
+from tests.kernels.compare import error
 from tests.requirements import needs
 
 BOTH = {"recurrent": [0.0, 4.0], "input": [0.0, 5.0], "most": 6, "width": 2.0}
@@ -45,6 +46,29 @@ def test_both_backends_give_the_same(delays, training):
     assert all(torch.equal(a, b) for a, b in zip(counts, counts2, strict=True))
     for a, b in zip(grads, grads2, strict=True):
         assert (a is None or not a.any()) if b is None else torch.allclose(a, b, atol=1e-8)
+
+
+@needs("cpu")
+@pytest.mark.parametrize("neurons", [(SEAdLIF(),), (CubaLIF(), SEAdLIF()), (LIF(), CubaLIF())])
+@pytest.mark.parametrize("analog", [False, True])
+def test_many_samples_with_and_without_an_encoder(neurons, analog):
+    torch.manual_seed(2)
+    options = {"weight_scale": 3.0, "scale": 5.0}
+    encoder = CurrentEncoder(4, 2, 0.85, scale=5.0) if analog else None
+    hidden = [NeuronLayer(8 if i == 0 else 24, 24, n, **options) for i, n in enumerate(neurons)]
+    network = SpikingNetwork(hidden, LeakyReadout(24, 3, 0.8, 0.9), encoder)
+    x = 2 * torch.randn(70, 12, 4) if analog else (torch.rand(70, 12, 8) < 0.3).float()
+    found = []
+    for backend in ("einsum", "cpu"):
+        network.backend = backend
+        logits, counts = network(x)
+        network.zero_grad()
+        (logits.square().sum() + sum(n.sum() for n in counts)).backward()
+        found.append((counts, {n: p.grad.clone() for n, p in network.named_parameters()}))
+    (counts, grads), (counts2, grads2) = found
+    assert all(torch.equal(a, b) for a, b in zip(counts, counts2, strict=True))
+    for name, grad in grads.items():  # of float32
+        assert error(grads2[name], grad) < 1e-3, name
 
 
 def test_a_sequence_in_chunks_is_the_same_as_in_one_piece():

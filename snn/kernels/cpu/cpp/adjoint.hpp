@@ -188,7 +188,9 @@ void stage_backward(const Plan<T>& plan, int64_t stage, Block<T> block, const St
   const StagePlan<T>& s = plan.stages[stage];
   const Factor<T>& transposed = plan.memory->stages[stage].transposed;
   const int64_t n = block.count, own = s.own, step = n * own;
-  const int64_t chunk = s.recurrent ? s.lag - 1 + s.ahead : kSteps;
+  // steps that share a product, which takes kSamples * kSteps rows at most
+  const int64_t fit = std::max<int64_t>(Factor<T>::kSamples * kSteps / n, 1);
+  const int64_t chunk = std::min(s.recurrent ? s.lag - 1 + s.ahead : kSteps, fit);
   const bool encoder = s.io->kind == kEncoder;
   const int64_t nb_states = encoder ? 1 : s.nb_states;
   T* incoming = scratch.incoming.need(chunk * step);

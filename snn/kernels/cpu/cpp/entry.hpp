@@ -103,6 +103,16 @@ void run_block(const Plan<T>& plan, Block<T> block, int64_t mode, Worker<T>& wor
   if (backward) backward_block<T>(plan, block, events, forward && backward, worker);
 }
 
+// So many that a product has the rows it was made for: kSamples where kSteps steps share it, more
+// where fewer do.
+template <typename T>
+int64_t samples_of_block(const Plan<T>& plan) {
+  int64_t steps = kSteps;
+  for (const StagePlan<T>& s : plan.stages)
+    if (s.recurrent) steps = std::min(steps, s.lag - 1 + s.ahead);
+  return Factor<T>::kSamples * kSteps / std::max<int64_t>(steps, 1);
+}
+
 template <typename T>
 void run_blocks(const Problem& p, int64_t mode, Outcome& outcome) {
   require_known<T>(p);
@@ -110,7 +120,7 @@ void run_blocks(const Problem& p, int64_t mode, Outcome& outcome) {
   const bool backward = mode & kBackward;
   const Plan<T> plan = make_plan<T>(p, backward, memory);
   const int64_t wanted = std::max<int64_t>(1, std::min(p.threads, p.batch));
-  const int64_t samples = Factor<T>::kSamples;
+  const int64_t samples = samples_of_block(plan);
   const int64_t rounds = (p.batch + wanted * samples - 1) / (wanted * samples);
   const int64_t blocks = std::min(wanted * rounds, p.batch);
   std::vector<Worker<T>*> workers(wanted);
