@@ -9,6 +9,7 @@ from snn.neurons.declaration.program import Program, program
 
 _known: dict[int, Program] = {}
 _tables: dict[tuple[int, int, str], int] = {}
+_obstacles: dict[tuple[int, str], str | None] = {}
 _all_shipped: list[bool] = []
 
 
@@ -34,12 +35,16 @@ def numbered(value: int) -> Program | None:
 
 
 def obstacle(neuron: Neuron, bias: bool) -> str | None:
-    """Why there are no compiled functions of a neuron here; None if there are."""
-    try:
-        table(number(of(neuron, bias)), 4)
-    except compiler.CompilerError as error:
-        return str(error)
-    return None
+    """Why there are no compiled functions of a neuron here, found out once; None if there are."""
+    place = number(of(neuron, bias)), library.loaded().name
+    if place not in _obstacles:
+        try:
+            table(place[0], 4)
+        except compiler.CompilerError as error:
+            _obstacles[place] = str(error)
+        else:
+            _obstacles[place] = None
+    return _obstacles[place]
 
 
 def table(value: int, item_bytes: int) -> int:
