@@ -28,7 +28,7 @@ def test_a_run(tmp_path: Path) -> None:
     assert "epoch 1/3 " in session.raw
     assert "epoch 0/" not in session.raw
     assert session.screen.most_bars == 1
-    assert not [text for text in lines if text.startswith(("epoch", "measuring"))]
+    assert not [text for text in lines if text.startswith(("epoch ", "measuring"))]
     shown, hidden = (session.raw.rfind(f"\x1b[?25{code}") for code in "hl")
     assert shown > hidden  # the cursor is back
 
@@ -42,7 +42,7 @@ def test_a_run_that_is_interrupted(tmp_path: Path) -> None:
     lines = session.end()
     assert session.process.returncode == 130
     assert session.screen.most_bars == 1
-    assert not [text for text in lines if text.startswith("epoch")]
+    assert not [text for text in lines if text.startswith("epoch ")]
     end = lines.index("error: interrupted by SIGINT")
     hint = "".join(text.ljust(COLUMNS) for text in lines[end + 1 :]).strip()
     _, _, *arguments = shlex.split(hint.removeprefix("Go on with it: "))

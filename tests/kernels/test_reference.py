@@ -133,7 +133,10 @@ FLOAT32_CASES = [
 
 @pytest.mark.parametrize("options", FLOAT32_CASES)
 def test_every_instruction_set_is_as_exact_as_the_plainest(options, instruction_set):
-    """Also where products run on units for shorter numbers, several for each number."""
+    """Also where products run on units for shorter numbers, several for each number.
+
+    Fused multiply-adds round otherwise than the plainest set, hence the factor.
+    """
     case, exact = Case(**options, dtype=torch.float32), Case(**options)
     expected = exact.gradients(exact.loss(*exact.kernels()))
 
@@ -144,7 +147,7 @@ def test_every_instruction_set_is_as_exact_as_the_plainest(options, instruction_
 
     plainest = errors("baseline")
     for key, value in errors(instruction_set).items():
-        assert value <= 1.5 * plainest[key] + 1e-7, key
+        assert value <= 2.0 * plainest[key] + 1e-7, key
 
 
 def test_a_single_step_has_no_gradient_but_counts():
