@@ -11,7 +11,8 @@ from torch import Tensor
 from snn.events import EventBatch, EventStore
 from snn.kernels import faults, surrogates
 from snn.neurons import CubaLIF, LIFDynamics, Neuron
-from snn.neurons.declaration.program import program
+from snn.neurons.declaration.evaluate import rows
+from snn.neurons.declaration.program import Program, program
 from snn.neurons.lif import Recurrence
 
 Input = Tensor | EventBatch | EventStore
@@ -64,6 +65,19 @@ class NeuronParameters(NamedTuple):
         """States before the first step."""
         start = self.start or {}
         return tuple(start.get(n, s.initial) for n, s in self.neuron.states.items())
+
+
+def program_of(layer: NeuronParameters) -> Program:
+    """What the kernels of a layer's neurons compute."""
+    return program(layer.neuron, layer.bias is not None)
+
+
+def rows_of(layer: NeuronParameters, like: Tensor) -> Tensor:
+    """What a layer's neurons compute with, ``[row, unit]``, in the dtype and device of ``like``."""
+    given = dict(layer.values, threshold=layer.neuron.threshold)
+    if layer.bias is not None:
+        given["bias"] = layer.bias
+    return rows(program_of(layer).rows, given, layer.weight.shape[1], like)
 
 
 def declared(layer: LIFParameters | NeuronParameters) -> NeuronParameters:
@@ -249,7 +263,7 @@ def _check_dynamics(dynamics: LIFDynamics) -> None:
 def _check_neuron(layer: NeuronParameters, units: int, like: Tensor) -> None:
     _require_kind("neuron", layer.neuron, Neuron)
     surrogates.require(layer.surrogate)
-    found = program(layer.neuron, layer.bias is not None)
+    found = program_of(layer)
     if set(layer.values) != set(layer.neuron.parameters):
         wanted = ", ".join(layer.neuron.parameters) or "none"
         raise ValueError(f"values of {', '.join(layer.values) or 'nothing'}: must be of {wanted}")

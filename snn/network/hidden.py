@@ -91,6 +91,11 @@ class HiddenLayer(nn.Module, abc.ABC):
     def at_rest(self, batch: int) -> Any:
         """The state that a sequence starts from."""
 
+    @property
+    def delays_input(self) -> bool:
+        """Whether there are delays on the way in."""
+        return False
+
     def input_taps(self) -> Tensor | None:
         """Delays on the way in, ``[tap, input]``, see :func:`snn.neurons.delays.delayed`."""
         return None

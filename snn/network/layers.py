@@ -6,7 +6,6 @@ The mathematics is in :mod:`snn.neurons`; here live parameters and their initial
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,14 +25,17 @@ from snn.neurons import (
     leaky_readout,
     lif,
 )
+from snn.neurons.declaration.neuron import Learn
 from snn.neurons.lif import Recurrence
 from snn.neurons.surrogate import AnySurrogate
 
-Learn = Literal["fixed", "layer", "neuron"]
-
-
 # float32 rounds sigmoid(17) to 1. At 15 a time constant is three million steps: long enough.
 _LOGIT_LIMIT = 15.0
+
+
+def from_logit(logit: Tensor) -> Tensor:
+    """What a learned logit stands for, in (0, 1)."""
+    return torch.sigmoid(logit.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
 
 
 @checked
@@ -79,7 +81,7 @@ class Decay(nn.Module):
         ``[unit]``."""
         if self.logit is None:
             return self.factor
-        return torch.sigmoid(self.logit.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
+        return from_logit(self.logit)
 
 
 @checked

@@ -1,8 +1,7 @@
-"""A layer of declared neurons, and the parameters that it owns (:mod:`snn.neurons.layer`)."""
+"""A layer of declared neurons (:mod:`snn.neurons.layer`)."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Mapping
 from typing import Any, Literal
 
@@ -15,110 +14,12 @@ from snn.kernels import NeuronParameters, neuron_obstacle
 from snn.network.delays import DelayOptions, Delays
 from snn.network.hidden import DropoutMask, HiddenLayer, LayerRun
 from snn.network.initial import Dropout, Fan, Spread, recurrent_matrix, weight_matrix
-from snn.neurons import LayerState, Neuron, Parameter, neuron_layer
+from snn.network.neuron_parameter import NeuronParameter
+from snn.neurons import LayerState, Neuron, neuron_layer
 from snn.neurons.declaration.program import program
 from snn.neurons.delays import delayed
 from snn.neurons.lif import Recurrence
 from snn.neurons.surrogate import AnySurrogate
-
-Learn = Literal["fixed", "layer", "neuron"]
-_LOGIT_LIMIT = 15.0
-
-
-class NeuronParameter(nn.Module):
-    """A parameter of a layer's neurons: one number or one for each, fixed or learned.
-
-    What is learned is stored in a form in which a step of the optimizer means something. Of a time
-    constant that is its place between its limits, 0 to 1, as in Baronig et al. (arXiv:2408.07517),
-    or with ``keep="logit"`` the logit of its decay per step; of other parameters the value itself,
-    or with ``keep="logit"`` the logit of its place between its limits.
-
-    Args:
-        name: for messages.
-        parameter: its declaration.
-        units: number of neurons.
-        time_step: milliseconds per step.
-        initial: instead of the declared initial value.
-        learn: instead of the declared one.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        parameter: Parameter,
-        units: int,
-        time_step: float,
-        initial: float | tuple[float, float] | None = None,
-        learn: Learn | None = None,
-    ) -> None:
-        super().__init__()
-        self.declared, self.time_step = parameter, time_step
-        learn = learn or parameter.learn
-        initial = parameter.initial if initial is None else initial
-        ends = tuple(initial) if isinstance(initial, list | tuple) else (initial, initial)
-        low, high = parameter.low, parameter.high
-        if len(ends) != 2 or not low <= ends[0] <= ends[1] <= high:
-            allowed = f"a number or [low, high] between {low:g} and {high:g}"
-            raise ConfigError(f"initial.{name}", initial, allowed)
-        if parameter.is_time_constant and not 0 < math.exp(-time_step / max(ends[0], 1e-9)) < 1:
-            raise ConfigError(f"initial.{name}", initial, f"of the order of {time_step} ms")
-        spread = ends[0] != ends[1]
-        if spread and learn == "layer":
-            raise ConfigError(f"learn.{name}", learn, "fixed or neuron, where values are drawn")
-        shape = (units,) if spread or learn == "neuron" else ()
-        drawn = ends[0] + (ends[1] - ends[0]) * torch.rand(shape, dtype=torch.float64)
-        self.number: float | None = None
-        self.raw: Tensor | None
-        if learn == "fixed" and not spread:
-            self.number, self.raw = float(ends[0]), None
-            return
-        raw = self._inner(drawn).to(torch.get_default_dtype())
-        if learn == "fixed":
-            self.register_buffer("raw", raw)
-        else:
-            self.raw = nn.Parameter(raw)
-
-    @property
-    def _by_place(self) -> bool:
-        p = self.declared
-        return p.is_time_constant and p.keep == "clamp" and math.isfinite(p.high)
-
-    def _inner(self, value: Tensor) -> Tensor:
-        p = self.declared
-        if p.keep == "logit":
-            if p.is_time_constant:
-                return torch.logit(torch.exp(-self.time_step / value))
-            return torch.logit((value - p.low) / (p.high - p.low), eps=1e-6)
-        return (value - p.low) / (p.high - p.low) if self._by_place else value
-
-    def value(self) -> Tensor | float:
-        """As it is declared, of a time constant in ms."""
-        p = self.declared
-        if self.number is not None:
-            return self.number
-        if p.keep == "logit":
-            place = torch.sigmoid(self.raw.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
-            if p.is_time_constant:
-                return -self.time_step / torch.log(place)
-            return p.low + (p.high - p.low) * place
-        return p.low + (p.high - p.low) * self.raw if self._by_place else self.raw
-
-    def forward(self) -> Tensor | float:
-        """As the neuron's step gets it: of a time constant the decay per step."""
-        if not self.declared.is_time_constant:
-            return self.value()
-        if self.number is not None:
-            return math.exp(-self.time_step / self.number)
-        if self.declared.keep == "logit":
-            return torch.sigmoid(self.raw.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
-        return torch.exp(-self.time_step / self.value())
-
-    @torch.no_grad()
-    def keep_in_range(self) -> None:
-        """After a step of the optimizer."""
-        if self.declared.keep == "clamp" and isinstance(self.raw, nn.Parameter):
-            low, high = (0.0, 1.0) if self._by_place else (self.declared.low, self.declared.high)
-            self.raw.clamp_(low, high)
 
 
 @checked
@@ -262,6 +163,10 @@ class NeuronLayer(HiddenLayer):
             taps=self.recurrent_taps(),
         )
         return spikes, potentials, end._replace(coming=coming)
+
+    @property
+    def delays_input(self) -> bool:
+        return self.input_delays is not None
 
     def input_taps(self) -> Tensor | None:
         return None if self.input_delays is None else self.input_delays()

@@ -133,7 +133,7 @@ class SpikingNetwork(nn.Module):
     @property
     def one_call(self) -> bool:
         """Whether the kernels take the whole network at once: no layer has delays on its way in."""
-        return all(layer.input_taps() is None for layer in self.hidden)
+        return not any(layer.delays_input for layer in self.hidden)
 
     def _layer_by_layer(
         self, x: Tensor | EventBatch | EventStore, backend: str

@@ -98,38 +98,6 @@ def neuron_layer(
     drive = torch.einsum("abc,cd->abd", x, weight)
     if bias is not None:
         drive = drive + bias
-    return run(
-        drive,
-        recurrent_weight,
-        neuron,
-        values,
-        surrogate=surrogate,
-        scale=scale,
-        recurrence=recurrence,
-        state=state,
-        mask=mask,
-        start=start,
-        record=record,
-        taps=taps,
-    )
-
-
-def run(
-    drive: Tensor,
-    recurrent_weight: Tensor | None,
-    neuron: Neuron,
-    values: Mapping[str, Tensor | float],
-    *,
-    surrogate: str = "fast_sigmoid",
-    scale: float = 100.0,
-    recurrence: Recurrence = "previous",
-    state: LayerState | None = None,
-    mask: Tensor | None = None,
-    start: Mapping[str, float] | None = None,
-    record: dict[str, list[Tensor]] | None = None,
-    taps: Tensor | None = None,
-) -> tuple[Tensor, Tensor, LayerState]:
-    """:func:`neuron_layer` from the feed-forward drive ``[batch, step, unit]``."""
     batch, steps, units = drive.shape
     states, sent, past, _ = state or LayerState.rest(neuron, batch, units, drive, start or {})
     if taps is not None and past is None:

@@ -20,6 +20,7 @@ from snn.network.initial import Fan, Spread
 from snn.network.layers import CurrentEncoder, LeakyReadout
 from snn.network.neuron_layer import NeuronLayer
 from snn.neurons import LogitRule, Neuron
+from snn.neurons.declaration.neuron import Learn
 from snn.neurons.lif import Recurrence
 from snn.neurons.surrogate import SurrogateName
 from snn.training.classifiers import DataSpec, Size, class_weights_of, decay_of
@@ -36,7 +37,7 @@ def network_of(
     neuron: Neuron,
     scheduler: Callable | None = None,
     initial: dict[str, Initial] | None = None,
-    learn: dict[str, Literal["fixed", "layer", "neuron"] | None] | None = None,
+    learn: dict[str, Learn | None] | None = None,
     nb_hidden: Size | Annotated[list[Size], Field(min_length=1)] = 100,
     recurrent: bool = True,
     self_recurrence: bool = True,

@@ -16,7 +16,7 @@ from snn.events import EventBatch
 from snn.network import NetworkOutput, SpikingNetwork
 from snn.network.delays import Delays
 from snn.network.layers import Decay
-from snn.network.neuron_layer import NeuronParameter
+from snn.network.neuron_parameter import NeuronParameter
 from snn.training.losses import ClassificationLoss, SpikeRegularizer
 from snn.training.metrics import SplitMetrics
 from snn.training.step import fused_step, plain_step

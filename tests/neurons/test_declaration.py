@@ -9,7 +9,8 @@ import yaml
 
 from snn.errors import ConfigError
 from snn.kernels.__main__ import main
-from snn.network.neuron_layer import NeuronLayer, NeuronParameter
+from snn.network.neuron_layer import NeuronLayer
+from snn.network.neuron_parameter import NeuronParameter
 from snn.neurons import LIF, CubaLIF, DeclarationError, Neuron, Parameter, RadLIF, SEAdLIF, State
 from snn.neurons.declaration import shipped
 from snn.neurons.declaration.program import program

@@ -20,8 +20,9 @@ from snn.kernels.parameters import (
     ReadoutParameters,
     declared,
     prepare,
+    program_of,
+    rows_of,
 )
-from snn.neurons.declaration.evaluate import rows
 
 
 class StageTensors(NamedTuple):
@@ -112,16 +113,12 @@ def encoded(
         numbers += [*StageNumbers(encoder.threshold, encoder.scale)]
     for layer in map(declared, layers):
         neuron = layer.neuron
-        program = programs.of(neuron, layer.bias is not None)
-        given = dict(layer.values, threshold=neuron.threshold)
-        if layer.bias is not None:
-            given["bias"] = layer.bias
-        of_neurons = rows(program.rows, given, layer.weight.shape[1], like)
+        of_neurons = rows_of(layer, like)
         tensors = StageTensors(layer.weight, layer.recurrent_weight, of_neurons, layer.taps)
         if (mask := layer.mask) is not None:
             fixed.append(mask.to(like.dtype).expand(x.batch, mask.shape[1], mask.shape[2]))
         code = StageCode(
-            neuron=programs.number(program),
+            neuron=programs.number(program_of(layer)),
             surrogate=surrogates.position(layer.surrogate),
             lag=2 if layer.recurrence == "previous" else 1,
             masked=int(mask is not None),

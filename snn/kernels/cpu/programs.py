@@ -13,11 +13,6 @@ _obstacles: dict[tuple[int, str], str | None] = {}
 _all_shipped: list[bool] = []
 
 
-def of(neuron: Neuron, bias: bool) -> Program:
-    """What the kernels of a neuron compute."""
-    return program(neuron, bias)
-
-
 def number(made: Program) -> int:
     """The number of a program: the same in every process, as its content decides."""
     value = int(made.digest[:15], 16)
@@ -36,7 +31,7 @@ def numbered(value: int) -> Program | None:
 
 def obstacle(neuron: Neuron, bias: bool) -> str | None:
     """Why there are no compiled functions of a neuron here, found out once; None if there are."""
-    place = number(of(neuron, bias)), library.loaded().name
+    place = number(program(neuron, bias)), library.loaded().name
     if place not in _obstacles:
         try:
             table(place[0], 4)

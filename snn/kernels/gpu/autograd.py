@@ -9,14 +9,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from snn.kernels.gpu import graphs, launch, loops, scan
-from snn.kernels.gpu.launch import LIFGradients, LIFResult, LIFTensors
+from snn.kernels.gpu.launch import LIFGradients, LIFResult, LIFTensors, lined_up
 from snn.kernels.gpu.problem import LIFSpec, scalars
 from snn.kernels.gpu.tiling import oversize, padded, power_of_two
-
-
-def _lined_up(x: Tensor | None) -> Tensor | None:
-    """A tensor whose last dimension is contiguous, as the kernels want it."""
-    return x if x is None or x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()
 
 
 def _loop_forward(spec: LIFSpec, *tensors: Tensor | None) -> LIFResult:
@@ -47,7 +42,7 @@ class Layer(torch.autograd.Function):
         mask: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         given = drive, recurrent, alpha, beta, gain, mask
-        tensors = LIFTensors(*map(_lined_up, given))
+        tensors = LIFTensors(*map(lined_up, given))
         with torch.cuda.device_of(drive):
             if oversize(drive.shape[2]):
                 run = partial(_loop_forward, spec)
@@ -68,7 +63,7 @@ class Layer(torch.autograd.Function):
         *given, sent, potential, current = ctx.saved_tensors
         tensors = LIFTensors(None, *given)
         learned = any(ctx.needs_input_grad[3:6])
-        grad_sent = _lined_up(grad_sent)
+        grad_sent = lined_up(grad_sent)
         with torch.cuda.device_of(potential):
             if oversize(potential.shape[2]):
                 run = partial(_loop_backward, spec, learned)
@@ -93,7 +88,7 @@ class Readout(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, drive: Tensor, alpha: Tensor, beta: Tensor, gain: Tensor) -> Tensor:
-        drive = _lined_up(drive)
+        drive = lined_up(drive)
         steps, batch, classes = drive.shape
         ctx.save_for_backward(alpha, beta, gain)
         trace = drive.new_zeros(batch, steps + 1, classes)
@@ -157,7 +152,7 @@ class Encoder(torch.autograd.Function):
     def backward(ctx, grad: Tensor):
         potential, beta, scalar = ctx.saved_tensors
         steps, batch, width = potential.shape
-        grad = _lined_up(grad)
+        grad = lined_up(grad)
         currents = grad.new_empty(batch, steps, ctx.units)
         grid, sizes = _encoder_blocks(batch, ctx.units)
         if currents.numel():

@@ -49,6 +49,11 @@ class LIFGradients(NamedTuple):
     """Of alpha, beta and gain, ``[3, unit]``."""
 
 
+def lined_up(x: Tensor | None) -> Tensor | None:
+    """A tensor whose last dimension is contiguous, as the kernels want it."""
+    return x if x is None or x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()
+
+
 def square(weight: Tensor | None, width: int, transpose: bool) -> Tensor | None:
     """Recurrent weights with rows and columns of zeros up to ``width``."""
     if weight is None:
@@ -110,13 +115,7 @@ def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
             MASKED=mask is not None,
             KEEP_POTENTIAL=spec.keep,
             KEEP_CURRENT=spec.keep_current,
-            PRODUCT=plan.product,
-            PRECISION=plan.precision,
-            BLOCK_B=plan.block_b,
-            BLOCK_N=plan.block_n,
-            BLOCK_K=plan.block_k,
-            num_warps=plan.warps,
-            num_stages=1,
+            **plan.options(),
         )
     cut = [None if x is None else x[..., :units] for x in (sent, counts, potential, current)]
     return LIFResult(*cut)
@@ -180,13 +179,7 @@ def backward(
             KEPT_CURRENT=current is not None,
             LEARNED=learned,
             SURROGATE=spec.dynamics.surrogate,
-            PRODUCT=plan.product,
-            PRECISION=plan.precision,
-            BLOCK_B=plan.block_b,
-            BLOCK_N=plan.block_n,
-            BLOCK_K=plan.block_k,
-            num_warps=plan.warps,
-            num_stages=1,
+            **plan.options(),
         )
     constants = sums.sum(1)[:, :units] if learned else None
     return LIFGradients(grad_drive[..., :units], constants)

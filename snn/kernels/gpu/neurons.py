@@ -8,22 +8,21 @@ import os
 import sys
 import tempfile
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from snn.errors import SnnError
-from snn.kernels.gpu.launch import square, strides
+from snn.kernels.gpu.launch import lined_up, square, strides
 from snn.kernels.gpu.problem import scalars
-from snn.kernels.gpu.tiling import Plan, lif_plan, padded
-from snn.kernels.parameters import NeuronParameters
+from snn.kernels.gpu.tiling import lif_plan, padded
+from snn.kernels.parameters import NeuronParameters, program_of, rows_of
 from snn.kernels.written import triton as written
 from snn.kernels.written.cpp import key
 from snn.kernels.written.folder import folder
-from snn.neurons.declaration.evaluate import rows
-from snn.neurons.declaration.program import Program, program
+from snn.neurons.declaration.program import Program
 
 _modules: dict[str, ModuleType] = {}
 
@@ -72,18 +71,14 @@ class Spec(NamedTuple):
 
 def run_layer(drive: Tensor, p: NeuronParameters, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Spikes after dropout and counts, from the drive; spikes, drive, mask time-major."""
-    made = program(p.neuron, p.bias is not None)
-    given = dict(p.values, threshold=p.neuron.threshold)
-    if p.bias is not None:
-        given["bias"] = p.bias
-    of_neurons = rows(made.rows, given, drive.shape[2], drive)
+    of_neurons = rows_of(p, drive)
     wanted = [drive.requires_grad, of_neurons.requires_grad]
     wanted.append(p.recurrent_weight is not None and p.recurrent_weight.requires_grad)
     keep = 0
     if torch.is_grad_enabled() and any(wanted):
         keep = 2 if of_neurons.requires_grad else 1
     constants = p.neuron.threshold, p.scale, *p.initial
-    spec = Spec(made, constants, p.surrogate, keep)
+    spec = Spec(program_of(p), constants, p.surrogate, keep)
     return NeuronsFunction.apply(spec, drive, p.recurrent_weight, of_neurons, mask, p.taps)
 
 
@@ -100,7 +95,7 @@ class NeuronsFunction(torch.autograd.Function):
         mask: Tensor | None,
         taps: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        drive, mask = _lined_up(drive), _lined_up(mask)
+        drive, mask = lined_up(drive), lined_up(mask)
         steps, batch, units = drive.shape
         width = padded(units)
         sent = drive.new_empty(steps, batch, width)
@@ -140,7 +135,7 @@ class NeuronsFunction(torch.autograd.Function):
                     DELAYED=taps is not None,
                     MASKED=mask is not None,
                     KEEP=spec.keep,
-                    **_sizes(plan),
+                    **plan.options(),
                 )
         sent = sent[..., :units]
         ctx.spec = spec
@@ -157,7 +152,7 @@ class NeuronsFunction(torch.autograd.Function):
         recurrent, of_neurons, mask, sent, kept, taps, delayed = ctx.saved_tensors
         steps, batch, units = sent.shape
         width = padded(units)
-        grad_sent = _lined_up(grad_sent)
+        grad_sent = lined_up(grad_sent)
         grad_drive = sent.new_empty(steps, batch, width)
         plan = lif_plan(batch, units, recurrent is not None, sent.dtype, sent.device)
         programs, nb_rows = -(-batch // plan.block_b), len(of_neurons)
@@ -193,7 +188,7 @@ class NeuronsFunction(torch.autograd.Function):
                     WITH_SENT=grad_sent is not None,
                     WITH_COUNTS=grad_counts is not None,
                     SURROGATE=spec.surrogate,
-                    **_sizes(plan),
+                    **plan.options(),
                 )
         grad_drive = grad_drive[..., :units]
         grad_recurrent = grad_taps = None
@@ -213,20 +208,3 @@ def _of_taps(wanted: Tensor, sent: Tensor, count: int) -> Tensor:
         (wanted[tau:] * sent[: max(steps - tau, 0)]).sum((0, 1)) for tau in range(1, count + 1)
     ]
     return torch.stack(grads)
-
-
-def _sizes(plan: Plan) -> dict[str, Any]:
-    return {
-        "PRODUCT": plan.product,
-        "PRECISION": plan.precision,
-        "BLOCK_B": plan.block_b,
-        "BLOCK_N": plan.block_n,
-        "BLOCK_K": plan.block_k,
-        "num_warps": plan.warps,
-        "num_stages": 1,
-    }
-
-
-def _lined_up(x: Tensor | None) -> Tensor | None:
-    """A tensor whose last dimension is contiguous, as the kernels want it."""
-    return x if x is None or x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()

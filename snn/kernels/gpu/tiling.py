@@ -50,6 +50,18 @@ class Plan:
     block_k: int
     warps: int
 
+    def options(self) -> dict[str, Any]:
+        """As a launch of a kernel takes them."""
+        return {
+            "PRODUCT": self.product,
+            "PRECISION": self.precision,
+            "BLOCK_B": self.block_b,
+            "BLOCK_N": self.block_n,
+            "BLOCK_K": self.block_k,
+            "num_warps": self.warps,
+            "num_stages": 1,
+        }
+
 
 _override: dict[str, Any] = {}
 

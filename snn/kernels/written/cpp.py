@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import fields
 
-from snn.kernels.written.expressions import Writer, inputs_of
+from snn.kernels.written.expressions import Writer, inputs_of, name_of
 from snn.neurons.declaration.adjoint import INCOMING, SLOPE
 from snn.neurons.declaration.graph import Node, ordered
 from snn.neurons.declaration.program import Backward, Program, Want
@@ -106,11 +106,7 @@ class _Leaves:
             return f"T({n.args[0]!r})"
         if n.op == "first":
             return f"(k.step == {n.args[0]})"
-        kind, name = n.args[:2]
-        if kind == "row":
-            return f"p_{self.rows[int(name[3:])]}"
-        prefix = {"state": "s_", "adjoint": "g_", "initial": "initial_"}.get(kind, "")
-        return prefix + name
+        return name_of(n, self.rows)
 
     def loads(self, roots: Iterable[Node]) -> list[str]:
         roots = list(roots)

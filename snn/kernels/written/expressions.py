@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from snn.neurons.declaration.graph import Node, ordered
 
@@ -22,7 +22,6 @@ class Writer:
         leaves: the code of an input, a constant or another node without operands.
         calls: the code of an operation that is no infix operator, from that of its operands.
         assign: a statement from a new name and an expression; whether it is a condition.
-        infix: operators that differ from C's.
         constant: the code of a constant in the place of an argument.
     """
 
@@ -31,11 +30,9 @@ class Writer:
         leaves: Callable[[Node], str],
         calls: Mapping[str, Callable[..., str]],
         assign: Callable[[str, str, bool], str],
-        infix: Mapping[str, tuple[str, int]] | None = None,
         constant: Callable[[float], str] = repr,
     ) -> None:
         self._leaves, self._calls, self._assign = leaves, calls, assign
-        self._infix = {**_INFIX, **(infix or {})}
         self._constant = constant
         self._known: dict[Node, str] = {}
         self.lines: list[str] = []
@@ -67,8 +64,8 @@ class Writer:
             return self._leaves(n), _ATOM
         if n.op == "detach":
             return self.text(n.args[0])
-        if n.op in self._infix:
-            sign, level = self._infix[n.op]
+        if n.op in _INFIX:
+            sign, level = _INFIX[n.op]
             left, right = (self.text(a) for a in n.args)
             # a - (b + c): the right side keeps its parentheses, since rounding depends on them
             x = left[0] if left[1] >= level and level > 3 else _closed(left)
@@ -82,13 +79,22 @@ class Writer:
 
     def copy(self) -> Writer:
         """One that knows what this one has written, and writes somewhere else."""
-        other = Writer(self._leaves, self._calls, self._assign, self._infix, self._constant)
+        other = Writer(self._leaves, self._calls, self._assign, self._constant)
         other._known = dict(self._known)
         return other
 
 
 def _closed(part: tuple[str, int]) -> str:
     return part[0] if part[1] >= _ATOM else f"({part[0]})"
+
+
+_PREFIXES = {"row": "p_", "state": "s_", "adjoint": "g_", "initial": "initial_"}
+
+
+def name_of(n: Node, rows: Sequence[str]) -> str:
+    """The name of an input in generated code; rows have names of their own."""
+    kind, name = n.args[:2]
+    return _PREFIXES.get(kind, "") + (rows[int(name[3:])] if kind == "row" else name)
 
 
 def inputs_of(roots: Iterable[Node], kind: str) -> list[Node]:

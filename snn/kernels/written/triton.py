@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable
 
 from snn.kernels.written.cpp import WANTS, key
-from snn.kernels.written.expressions import Writer, inputs_of
+from snn.kernels.written.expressions import Writer, inputs_of, name_of
 from snn.neurons.declaration.graph import Node
 from snn.neurons.declaration.program import Program, Want
 
@@ -45,11 +45,7 @@ def _leaf(program: Program):
             return repr(n.args[0])
         if n.op == "first":
             return f"(t == {n.args[0]})"
-        kind, name = n.args[:2]
-        if kind == "row":
-            return f"p_{rows[int(name[3:])]}"
-        prefix = {"state": "s_", "adjoint": "g_", "initial": "initial_"}.get(kind, "")
-        return prefix + name
+        return name_of(n, rows)
 
     return leaf
 
