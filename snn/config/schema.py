@@ -47,6 +47,7 @@ class Root(BaseModel):
     logger: dict[str, dict[str, Any] | None] | None = None
     callbacks: dict[str, dict[str, Any] | None] | None = None
     augment: dict[str, dict[str, Any] | None] | None = None
+    energy: dict[str, dict[str, Any] | None] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     threads: Annotated[int, Field(gt=0)] | None
     progress: Literal["auto", "bar", "lines", "none"]
@@ -93,7 +94,7 @@ def check(config: Mapping[str, Any]) -> None:
     for group in ("data", "model", "optimizer", "trainer"):
         if "_target_" not in config[group]:
             raise ConfigError(f"{group}._target_", None, f"given: choose another {group}=...")
-    for group in ("logger", "callbacks", "augment"):
+    for group in ("logger", "callbacks", "augment", "energy"):
         for name, node in (config.get(group) or {}).items():
             if node is not None and "_target_" not in node:
                 raise ConfigError(f"{group}.{name}._target_", None, "given")
