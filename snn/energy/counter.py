@@ -50,5 +50,5 @@ class Counter(abc.ABC):
             Unreadable: it cannot be read any more.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most hold nothing
         """Give back what it holds."""

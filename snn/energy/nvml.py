@@ -1,8 +1,8 @@
 """NVML: the energy counters of NVIDIA's GPUs, through the package ``nvidia-ml-py``.
 
-``nvmlDeviceGetTotalEnergyConsumption`` gives millijoules since the driver was loaded, from Volta on.
-Where a GPU has none, its power (``nvmlDeviceGetPowerUsage``, milliwatts) is sampled and integrated
-by the trapezoidal rule. Both are those of the whole board, whatever else runs on it.
+``nvmlDeviceGetTotalEnergyConsumption`` gives millijoules since the driver was loaded, from Volta
+on. Where a GPU has none, its power (``nvmlDeviceGetPowerUsage``, milliwatts) is sampled and
+integrated by the trapezoidal rule. Both are those of the whole board, whatever else runs on it.
 """
 
 from __future__ import annotations

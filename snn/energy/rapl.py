@@ -2,8 +2,8 @@
 
 ``/sys/class/powercap/intel-rapl:<n>`` is a domain, ``energy_uj`` its counter in microjoules, which
 begins anew at 0 behind ``max_energy_range_uj`` (Linux, Documentation/power/powercap/powercap.rst;
-AMD's processors use the same names). Packages alone are summed: cores, uncore and graphics are parts
-of them, ``psys`` contains them, and memory modules (``dram``) are told apart by some machines only.
+AMD's processors use the same names). Packages alone are summed: cores, uncore and graphics are
+parts of them, ``psys`` contains them, and only some machines tell memory modules (``dram``) apart.
 The counters are the machine's: whatever else runs on it is counted too.
 """
 

@@ -19,7 +19,8 @@ Keys are dotted and their values plain, but for ``config`` (nested) and ``overri
 ``.neurobench/<m>``             split, m as NeuroBench defines it (:mod:`snn.network.complexity`):
                                 ``footprint``, ``connection_sparsity``, ``activation_sparsity``,
                                 ``dense_synops``, ``effective_macs``, ``effective_acs``,
-                                ``membrane_updates``
+                                ``membrane_updates`` (not of ``model=rnn``). With ``test=false``, of
+                                the validation part, or of the training part where there is none
 ``metrics.best.<split>.<m>``    of the weights that did best on the validation part; null without
                                 such a part
 ``best_epoch``, ``epochs``      counted from 1
@@ -27,8 +28,8 @@ Keys are dotted and their values plain, but for ``config`` (nested) and ``overri
 ``epoch_seconds``               median time of an epoch's training part
 ``energy.source``               ``measured`` by counters, ``estimated`` by a model, or ``none``
 ``energy.counters``             which, and what they count; ``energy.not_read``: why not others
-``energy.training.joules``      over the window of ``fit_seconds``; ``energy.training.seconds`` is the
-                                length of what was read of it. Null without a counter
+``energy.training.joules``      over the window of ``fit_seconds``; ``energy.training.seconds`` is
+                                how much of it was read. Null without a counter
 ``energy.inference.``           of one sample, from a window of ``seconds`` in which ``samples`` of
 ``joules_per_sample``           ``split`` went through the network in batches of ``batch_size``
                                 (``energy.inference.<those>``)

@@ -98,7 +98,7 @@ def await_that(condition: Callable[[], bool]) -> None:
 def test_no_counter_and_one_for_root_alone(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(Unreadable, match="no .*nowhere"):
+    with pytest.raises(Unreadable, match=r"no .*nowhere"):
         Rapl(str(tmp_path / "nowhere")).open([])
 
     read = Path.read_text

@@ -41,7 +41,7 @@ def test_a_run_that_goes_on_adds_up_its_windows(tmp_path: Path) -> None:
     blind = [*SMALL, "energy=none", "trainer.max_epochs=7", "ckpt_path=last"]
     found = train(config_of(*blind), RunDirectory(tmp_path), blind, "none")
     assert found["energy.source"] == "measured"
-    assert found["energy.training.seconds"] == pytest.approx(seconds)
+    assert found["energy.training.seconds"] == pytest.approx(seconds, rel=0.2)
     assert found["energy.training.seconds"] < found["fit_seconds"]
 
 
