@@ -13,6 +13,8 @@ from snn.analysis.figures import draw_all
 from snn.analysis.figures.style import save, styled
 from snn.analysis.fitted import fit
 from snn.analysis.fixed import fixed_table, hardware_table
+from snn.analysis.kinds import COMPARED, comparison, has_both, kinds_tables
+from snn.analysis.marginals import values_table
 from snn.analysis.recommend import extensions
 from snn.analysis.report import Picture, Section
 from snn.analysis.study import Study
@@ -24,7 +26,6 @@ from snn.analysis.views import (
     ranking_table,
     recommended_table,
     seeds_table,
-    values_table,
 )
 from snn.files import write_whole
 
@@ -64,7 +65,7 @@ class View:
 def clear(folder: Path) -> None:
     """Remove what an earlier summary wrote, so that no table of another grid is left behind."""
     for file in folder.iterdir():
-        ours = file.stem in OURS or file.stem.startswith((VALUES, THESIS_VIEW))
+        ours = file.stem in OURS or file.stem.startswith((VALUES, THESIS_VIEW, COMPARED))
         if ours and file.suffix in (".md", ".tex", ".png", ".svg"):
             file.unlink()
 
@@ -92,6 +93,7 @@ def study_sections(
     collapse = find_collapsed(study)
     result = Section(prefix + "The result", warnings=list(study.notes))
     ranking = Section(prefix + "The best points")
+    kinds = Section(prefix + "With spikes and without")
     values = Section(prefix + "Each parameter by itself")
     thesis = Section(prefix + "The thesis's own view: training, test and time of each value")
     depends = Section(prefix + "What matters")
@@ -104,6 +106,9 @@ def study_sections(
         ranking.tables.append(ranking_table(study))
     if study.has_repeats:
         ranking.tables.append(seeds_table(study))
+    if has_both(study):
+        kinds.tables += kinds_tables(study)
+        kinds.paragraphs += comparison(study)
     if study.keys:
         values.tables += [recommended_table(study), values_table(study)]
         _add_extensions(values, study, directory)
@@ -114,7 +119,7 @@ def study_sections(
     _add_effects(depends, study, effects, why, collapse)
     _add_collapse(curves, study, collapse)
     shared.tables += [fixed_table(study), hardware_table(study)]
-    sections = [result, ranking, values, thesis, depends, curves, shared]
+    sections = [result, ranking, kinds, values, thesis, depends, curves, shared]
     if view.quick:
         return sections
     places = {"effects": depends, "main_effects": depends, "interactions": depends}

@@ -12,9 +12,15 @@ import pandas as pd
 from snn.analysis.axes import Axes, Axis, find_axes
 from snn.analysis.metric import Metric, choose_metric
 from snn.analysis.records import Records, Run
+from snn.energy.operations import operations_joules
 
 # What is shown of each run, beside the metric it is ranked by.
-QUANTITIES = ("train", "val", "test", "seconds", "spikes", "synops")
+QUANTITIES = (
+    *("train", "val", "test", "seconds", "spikes", "synops"),
+    *("joules", "joules_per_sample", "macs", "acs", "arithmetic"),
+)
+# Share of the training that counters must have covered for its energy to be shown.
+COVERED = 0.95
 # Where activity is read from: what is chosen by comes before what is reported once.
 MEASURED = ("val", "test", "train")
 
@@ -33,7 +39,8 @@ class Study:
             levels, ``metric`` (larger is better, whatever its sign was: see ``value``), ``tie``
             (what decides between equal ones, larger is better too), ``value``, and
             :data:`QUANTITIES` (accuracies 0..1, seconds of training, hidden spikes and synaptic
-            operations per sample).
+            operations per sample, joules of training and of an inference, MACs and ACs per sample,
+            and the joules that these are estimated to take).
         points: the same per point of the grid, averaged over seeds, best first; with ``n`` runs,
             and ``<quantity>_sd``, the standard deviation over seeds (n - 1).
         notes: what a reader should know before believing the rest.
@@ -184,6 +191,28 @@ def synaptic_operations(run: Run, weights: str) -> float:
     return _number(found)
 
 
+def training_joules(run: Run) -> float:
+    """Energy of a run's training, if all of it was counted."""
+    covered = _number(run.result.get("energy.training.seconds"))
+    whole = covered >= COVERED * _number(run.result.get("fit_seconds"))
+    return _number(run.result.get("energy.training.joules")) if whole else np.nan
+
+
+def energy_source(runs: Sequence[Run]) -> str:
+    """``measured``, ``estimated``, ``none``, or the sources of runs that differ in it."""
+    found = {str(run.result.get("energy.source") or "none") for run in runs}
+    if len(found) == 1:
+        return found.pop()
+    named = " and ".join(sorted(found - {"none"}, reverse=True))
+    return f"{named}, not in all runs" if "none" in found else named
+
+
+def operations(run: Run, weights: str, kind: str) -> float:
+    """Effective ``macs`` or ``acs`` per sample, as NeuroBench counts them."""
+    keys = [f"metrics.{weights}.{split}.neurobench/effective_{kind}" for split in MEASURED]
+    return _number(next((run.result[key] for key in keys if key in run.result), None))
+
+
 def _frame(runs: Sequence[Run], axes: Axes, metric: Metric, weights: str) -> pd.DataFrame:
     columns: dict[str, list] = {
         axis.key: [axis.levels.index(value) for value in axes.values[axis.key]]
@@ -196,6 +225,12 @@ def _frame(runs: Sequence[Run], axes: Axes, metric: Metric, weights: str) -> pd.
     columns["seconds"] = [_number(run.result.get("fit_seconds")) for run in runs]
     columns["spikes"] = [spikes(run, weights) for run in runs]
     columns["synops"] = [synaptic_operations(run, weights) for run in runs]
+    columns["joules"] = [training_joules(run) for run in runs]
+    each = "energy.inference.joules_per_sample"
+    columns["joules_per_sample"] = [_number(run.result.get(each)) for run in runs]
+    for kind in ("macs", "acs"):
+        columns[kind] = [operations(run, weights, kind) for run in runs]
+    columns["arithmetic"] = list(map(operations_joules, columns["macs"], columns["acs"]))
     frame = pd.DataFrame(columns)
     frame["metric"] = frame["value"] if metric.higher_is_better else -frame["value"]
     ties = [_number(run.result.get(metric.tie_breaker or "")) for run in runs]

@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from snn.config.hints import unknown_key
+from snn.config.hints import meaningless, unknown_key
 from snn.config.identity import flatten
 from snn.config.schema import UnknownKey, check
 from snn.errors import ConfigError, SnnError
@@ -223,6 +223,9 @@ class Composer:
             if self._is_group(override) or key.startswith("hydra"):
                 continue
             if key not in known and key not in parents:
+                target = OmegaConf.select(base, f"{key.rpartition('.')[0]}._target_")
+                if why := meaningless(key, target):
+                    return ConfigError(key, override.value(), why)
                 return ConfigError(key, override.value(), unknown_key(key, known, parents))
         return None
 

@@ -17,7 +17,7 @@ from hydra.utils import get_object
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from snn.checks import Count, NonNegative, Positive, allowed
-from snn.config.hints import unknown_key
+from snn.config.hints import meaningless, unknown_key
 from snn.errors import ConfigError
 
 SPECIAL_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
@@ -135,6 +135,9 @@ def _check_target(key: str, node: Mapping[str, Any]) -> None:
     ours = _is_ours(target)
     if not ours and any(map(_takes_others, _callables(target))):
         return
+    for name in [name for name in values if name not in parameters]:
+        if why := meaningless(f"{key}.{name}", node["_target_"]):
+            raise ConfigError(f"{key}.{name}", values[name], why)
     _refuse_unknown(key, values, parameters)
     # A child node with a target becomes an object later and is checked on its own.
     values = {k: v for k, v in values.items() if not (isinstance(v, Mapping) and "_target_" in v)}

@@ -53,21 +53,23 @@ class EnergyMeter(pl.Callback):
             "energy.training.seconds": self._before["seconds"] if known else None,
         }
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":  # ahead of the window, since some take their time
+            self._stack.enter_context(self.meter.opened(gpus_of(trainer.strategy.root_device)))
+
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._stack.enter_context(self.meter.opened(gpus_of(pl_module.device)))
         self._begin = self.meter.mark()
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         done(pl_module.device)
-        self._before = self._now()
-        self._end()
+        self._before, self._begin = self._now(), None
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self._stack.close()
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        self._end()
-
-    def _end(self) -> None:
         self._begin = None
         self._stack.close()
 
