@@ -18,6 +18,9 @@ from snn.config.compose import Composer
 from snn.errors import Refused, SnnError, SweepError
 from snn.runs import Interrupted
 from snn.runs.state import Found, State
+from snn.runs.sweep_plan import PLAN
+from snn.sweeps.here import can_start, launch_here
+from snn.sweeps.job import start_server
 from snn.sweeps.launch import launch_all
 from snn.sweeps.launchers import parallel_jobs
 from snn.sweeps.listing import counts, point_table, print_end
@@ -77,6 +80,9 @@ def _sweep(
     search = [f"hydra.searchpath={[f'file://{path}' for path in others]}"] if others else []
     composer = Composer(config_dir, config.hydra.job.config_name, search)
     jobs = parallel_jobs(config.hydra.launcher)
+    here = can_start(config)
+    if here and not (config.sweep.dry_run or (directory / PLAN).exists()):
+        start_server()  # which imports while points are checked; an old sweep may be finished
     points = make_points(composer, expand(arguments, params), directory)
 
     for talker in TALKERS:
@@ -90,6 +96,8 @@ def _sweep(
         nonlocal started
         lines = [job_overrides(point, directory) for point in some]
         number, started = started, started + len(some)
+        if here:
+            return launch_here(context, config, lines, number, jobs or 1)
         return launch_all(launcher, lines, number, jobs)
 
     whole = Sweep(points, directory, launch, jobs=jobs)

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from snn.errors import BusyError, RunError, SnnError
 from snn.runs import RunDirectory, config_hash, read_json, write_json
-from snn.runs.run import train_or_go_on
 from snn.runs.state import State, look
 from snn.runs.status import new_status, now
 from snn.sweeps.launchers import has_own_process, threads_of_job
@@ -28,6 +29,8 @@ from snn.sweeps.slots import own_gpu
 from snn.training.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
+
+SERVER = "snn.sweeps.server"
 
 # States of a record that may be replaced: nobody's at work, and none that stands.
 OPEN = (State.NEW, State.INTERRUPTED, State.FAILED)
@@ -62,22 +65,32 @@ def run_point(config: Mapping[str, Any], settings: DictConfig) -> dict[str, Any]
     Raises:
         SnnError: it failed; its log says more.
     """
-    launcher = OmegaConf.to_container(settings.launcher)
+    job = job_of(config, settings)
+    if has_own_process(OmegaConf.to_container(settings.launcher)):
+        return _run_here(job)
+    result = run_apart(job)
+    log.info("%s", line_of(job, result))
+    return result
+
+
+def job_of(config: Mapping[str, Any], settings: DictConfig) -> Job:
+    """What the process of a point is told; arguments as of :func:`run_point`."""
     config = dict(config)
+    launcher = OmegaConf.to_container(settings.launcher)
     config["threads"] = config["threads"] or threads_of_job(launcher)
-    job = Job(
+    return Job(
         config=config,
         path=Path(settings.runtime.output_dir),
         overrides=[o for o in settings.overrides.task if not o.startswith("sweep.")],
         progress="none" if config["progress"] == "none" else "lines",
         logging=_log_config(settings, console=config["progress"] == "lines"),
     )
-    if has_own_process(launcher):
-        return _run_here(job)
-    result = run_apart(job)
+
+
+def line_of(job: Job, result: Mapping[str, Any]) -> str:
+    """What is said of a point that is done."""
     accuracy = result.get("metrics.final.val.accuracy") or result["metrics.final.train.accuracy"]
-    log.info("%s", done_line(job.path, accuracy, result["fit_seconds"]))
-    return result
+    return done_line(job.path, accuracy, result["fit_seconds"])
 
 
 def _log_config(settings: DictConfig, *, console: bool) -> dict[str, Any]:
@@ -89,6 +102,8 @@ def _log_config(settings: DictConfig, *, console: bool) -> dict[str, Any]:
 
 
 def _run_here(job: Job) -> dict[str, Any]:
+    from snn.runs.run import train_or_go_on  # torch: not for a process that only starts others
+
     try:
         with own_gpu(job.config):
             run = RunDirectory(job.path)
@@ -105,40 +120,93 @@ class PointError(SnnError):
     """A point that failed; its process has said so in the point's own log."""
 
 
+@dataclass(frozen=True)
+class Running:
+    """A point's process.
+
+    Attributes:
+        job: what it was told.
+        process: it.
+        receiver: can be read when it has ended.
+    """
+
+    job: Job
+    process: BaseProcess
+    receiver: Connection
+
+    def result(self) -> dict[str, Any]:
+        """Wait for its end; its result.
+
+        Raises:
+            BusyError: another process trains the point.
+            PointError: it failed.
+            RunError: the process was killed; the record says so.
+        """
+        try:
+            kind, content = self.receiver.recv()
+        except EOFError:
+            self.process.join()
+            return left_behind(self.job, self.process.pid, self.process.exitcode)
+        self.process.join()
+        if kind == "result":
+            return content
+        raise {"busy": BusyError, "failed": PointError}[kind](content)
+
+    def stop(self) -> None:
+        """Let it write down that it was interrupted."""
+        self.process.terminate()
+
+
+def start(job: Job) -> Running:
+    """Train a point in a new process."""
+    context = process_context()
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(job, sender))
+    process.start()
+    sender.close()
+    return Running(job, process, receiver)
+
+
 def run_apart(job: Job) -> dict[str, Any]:
     """Train a point in a new process; returns its result.
 
     Raises:
-        BusyError: another process trains it.
-        PointError: it failed.
-        RunError: its process was killed; the record says so.
+        BusyError, PointError, RunError: as :meth:`Running.result`.
     """
-    # A server forks the processes, which has loaded torch once and computed nothing: seconds less
-    # for each point, and no state of an earlier one.
+    running = start(job)
+    try:
+        return running.result()
+    except Exception:
+        raise
+    except BaseException:
+        running.stop()
+        running.process.join()
+        raise
+
+
+def process_context() -> BaseContext:
+    """How the processes of points are made.
+
+    A server forks them, which has imported what a run needs and computed nothing
+    (:mod:`snn.sweeps.server`): seconds less for each point, and no state of an earlier one. Where
+    nothing can be forked each is a new interpreter.
+    """
     method = "spawn" if sys.platform == "win32" else "forkserver"
     if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
         # A worker of joblib, whose own method a new process would not know.
         multiprocessing.set_start_method(method, force=True)
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload([__name__])
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(job, sender))
-    process.start()
-    sender.close()
-    try:
-        kind, content = receiver.recv()
-    except EOFError:
-        process.join()
-        return left_behind(job, process.pid, process.exitcode)
-    except BaseException:
-        process.terminate()
-        process.join()
-        raise
-    process.join()
-    if kind == "result":
-        return content
-    raise {"busy": BusyError, "failed": PointError}[kind](content)
+        context.set_forkserver_preload([SERVER])
+    return context
+
+
+def start_server() -> None:
+    """Let the server begin with its imports; call it from the main thread, with which it ends."""
+    if process_context().get_start_method() == "forkserver":
+        from multiprocessing.forkserver import ensure_running
+
+        ensure_running()
 
 
 def left_behind(job: Job, pid: int | None, exitcode: int | None) -> dict[str, Any]:
@@ -186,6 +254,8 @@ def _closed_by(run: RunDirectory, pid: int | None) -> bool:
 
 def _work(job: Job, sender: Connection) -> None:
     """All of the process."""
+    from snn.runs.run import train_or_go_on
+
     _die_with_parent()
     logging.config.dictConfig({**job.logging, "disable_existing_loggers": False})
     quiet_libraries()
