@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from snn.config.compose import resolved
 from snn.config.schema import check
 from snn.errors import BusyError, SnnError
+from snn.sweeps.compositions import Compositions
 from snn.sweeps.job import Job, Running, job_of, line_of, start
 from snn.sweeps.launch import PointStopped
 
@@ -60,6 +61,7 @@ def can_start(config: DictConfig) -> bool:
 def launch_here(
     context: HydraContext,
     config: DictConfig,
+    compositions: Compositions,
     lines: Sequence[Sequence[str]],
     first: int,
     at_once: int,
@@ -69,6 +71,7 @@ def launch_here(
     Args:
         context: Hydra's.
         config: of the sweep as a whole, Hydra's part included.
+        compositions: what Hydra composes for a line.
         lines: of overrides.
         first: number of the first job.
         at_once: how many may run beside each other.
@@ -85,7 +88,7 @@ def launch_here(
         while todo or ready or running:
             if ready is None and todo:
                 number = todo.popleft()
-                made = _prepared(context, config, lines[number], first + number)
+                made = _prepared(context, config, compositions.of(lines[number]), first + number)
                 if isinstance(made, Prepared):
                     ready = number, made
                 else:
@@ -109,10 +112,9 @@ def launch_here(
 
 
 def _prepared(
-    context: HydraContext, config: DictConfig, line: Sequence[str], number: int
+    context: HydraContext, config: DictConfig, composed: DictConfig, number: int
 ) -> Prepared | Exception:
     """A point as Hydra would start it, or why it cannot be."""
-    composed = context.config_loader.load_sweep_config(config, list(line))
     with open_dict(composed):
         composed.hydra.job.id = str(number)
         composed.hydra.job.num = number

@@ -19,6 +19,7 @@ from snn.errors import Refused, SnnError, SweepError
 from snn.runs import Interrupted
 from snn.runs.state import Found, State
 from snn.runs.sweep_plan import PLAN
+from snn.sweeps.compositions import Compositions
 from snn.sweeps.here import can_start, launch_here
 from snn.sweeps.job import start_server
 from snn.sweeps.launch import launch_all
@@ -90,6 +91,7 @@ def _sweep(
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
     )
+    compositions = Compositions(context.config_loader, config, composer)
     started = 0
 
     def launch(some: Sequence[Point]) -> list[Exception | None]:
@@ -97,7 +99,7 @@ def _sweep(
         lines = [job_overrides(point, directory) for point in some]
         number, started = started, started + len(some)
         if here:
-            return launch_here(context, config, lines, number, jobs or 1)
+            return launch_here(context, config, compositions, lines, number, jobs or 1)
         return launch_all(launcher, lines, number, jobs)
 
     whole = Sweep(points, directory, launch, jobs=jobs)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import OmegaConf, open_dict
 
+from snn.config.compose import Composer
+from snn.sweeps.compositions import Compositions
 from snn.sweeps.here import can_start
-from tests.commands import same_weights
+from tests.commands import ROOT, same_weights
 from tests.requirements import needs
 from tests.sweeps.grids import epochs_trained, run_directories, states, sweep
 
@@ -46,7 +51,7 @@ def test_which_points_are_started_here(given: object, here: bool) -> None:
 @needs("launchers")
 @pytest.mark.seconds(8)
 def test_side_by_side_as_one_by_one(tmp_path: Path) -> None:
-    grid = ("seed=1,2", "optimizer.lr=1e-2,1e30")  # the second diverges
+    grid = ("seed=1,2", "optimizer.lr=1e-2,1e39")  # infinite in single precision
     apart, beside = tmp_path / "apart", tmp_path / "beside"
     one = sweep(apart, *grid)
     two = sweep(beside, *grid, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
@@ -60,3 +65,25 @@ def test_side_by_side_as_one_by_one(tmp_path: Path) -> None:
             assert same_weights(run, apart / name)
             assert " of 4  " in (run / "train.log").read_text()
     assert two.stdout.count("of 4  ") >= 2
+
+
+LINES = [
+    ["model.nb_hidden=20", "seed=3", "hydra.sweep.dir='/tmp/a b'", "hydra.sweep.subdir=x"],
+    ["model=lif", "model.nb_hidden=20", "+trainer.limit_train_batches=3", "hydra.sweep.subdir=y"],
+    ["~callbacks.raster", "optimizer=sgd", "data.taxels=[1,2]", "data=tbl"],
+    ["model.nb_hidden=30", "model.initial={beta: 5.0}", "model=lif", "hydra.sweep.subdir=z"],
+    ["model=lif", "model.nb_hidden=40", "hydra.job.num=3"],
+]
+
+
+def test_compositions_are_hydras() -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        given = ["hydra.mode=MULTIRUN", "seed=9"]
+        whole = loader.load_configuration("train", given, RunMode.MULTIRUN)
+        with open_dict(whole):
+            whole.hydra.overrides.task = []
+        compositions = Compositions(loader, whole, Composer(ROOT / "conf", "train"))
+        for line in [*LINES, *reversed(LINES)]:
+            ours, hydras = compositions.of(line), loader.load_sweep_config(whole, line)
+            assert OmegaConf.to_container(ours) == OmegaConf.to_container(hydras), line
