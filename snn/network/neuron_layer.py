@@ -235,14 +235,8 @@ class NeuronLayer(HiddenLayer):
         )
 
     def without_kernel(self, backend: str) -> str | None:
-        recurrence = self.recurrence if self.recurrent_weight is not None else "previous"
-        return neuron_obstacle(
-            backend,
-            self.neuron,
-            self.nb_units,
-            bias=self.bias is not None or self.normalization is not None,
-            recurrence=recurrence,
-        )
+        bias = self.bias is not None or self.normalization is not None
+        return neuron_obstacle(backend, self.neuron, self.nb_units, bias=bias)
 
     def settings(self) -> Hashable:
         numbers = tuple((n, p.number) for n, p in self.parameter.items())
