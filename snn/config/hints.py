@@ -59,6 +59,7 @@ MEANINGLESS = {
             ("recurrent", "self_recurrence", "recurrence", "bias", "fan", "weight_spread"), _ALWAYS
         ),
         "delays": "there are no spikes to be delayed",
+        "normalize": "units without spikes are bounded already",
         "backend": "the kernels compute spiking networks",
     },
 }
