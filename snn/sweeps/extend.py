@@ -17,6 +17,8 @@ from snn.sweeps.sweeper import Sweep
 
 log = logging.getLogger(__name__)
 
+TIE = 1e-9  # a smaller lead is none: more of a value that makes no difference is not worth a run
+
 
 class Edge(Protocol):
     """A key whose best value is its largest or smallest.
@@ -72,7 +74,7 @@ def extended(
         at_edge = [
             edge
             for edge in edges(setting.directory, {point.name for point in grid.points})
-            if edge.key in swept and (edge.key, edge.mark) not in closed
+            if edge.key in swept and edge.lead > TIE and (edge.key, edge.mark) not in closed
         ]
         for edge in at_edge:
             side = edge.key, edge.mark
