@@ -1,4 +1,4 @@
-"""Where the best value of a parameter lies on the edge of its grid: the thesis's ``+`` and ``-``."""
+"""Where the best value of a parameter lies on the edge of a grid: the thesis's ``+`` and ``-``."""
 
 from __future__ import annotations
 

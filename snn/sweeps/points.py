@@ -116,7 +116,7 @@ def expand(overrides: Sequence[str], params: Mapping[str, Any]) -> list[list[str
         if override.is_sweep_override() and not override.is_discrete_sweep():
             raise SnnError(
                 f"{override.input_line}: a grid needs values, as in key=1,2,3 or key=range(1,4); "
-                "intervals are for searches: search=optuna (pip install 'snn[search]'), docs/sweeps.md"
+                "intervals are for searches: search=optuna (pip install 'snn[search]')"
             )
     parsed = [o for o in parsed if not o.is_hydra_override()]
     return BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]

@@ -98,7 +98,12 @@ def run_directories_of(directory: Path) -> list[Path]:
 
 @pytest.mark.seconds(5)
 def test_as_a_command(tmp_path: Path) -> None:
-    line = ("optimizer.lr=1e-5,1e-3", "sweep.extend=true", "sweep.extend_most=1", "data.nb_train=60")
+    line = (
+        "optimizer.lr=1e-5,1e-3",
+        "sweep.extend=true",
+        "sweep.extend_most=1",
+        "data.nb_train=60",
+    )
     ended = sweep(tmp_path, *line, "trainer.max_epochs=6", "test=false")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "is at the edge" in ended.stdout

@@ -14,7 +14,14 @@ from snn.runs import read_json
 from snn.sweeps.search.storage import LOCKS, open_storage
 from tests.commands import command, same_weights, weights
 from tests.requirements import needs
-from tests.sweeps.grids import await_checkpoint, epochs_trained, run_directories, start, states, sweep
+from tests.sweeps.grids import (
+    await_checkpoint,
+    epochs_trained,
+    run_directories,
+    start,
+    states,
+    sweep,
+)
 from tests.sweeps.mishaps import mishap
 from tests.sweeps.searches import SEARCH, SPACE, assert_agree, drawn, study_of, times_told
 from tests.sweeps.test_sweep import stamps

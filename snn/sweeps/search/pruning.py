@@ -1,4 +1,4 @@
-"""In the process of a trial's run: what each epoch reached is told, and whether to stop is asked."""
+"""In the process of a trial's run: each epoch's value is told, and whether to stop is asked."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class Search:
             n_trials=most,
             search=space.search,
             fixed=space.fixed,
-            about={**about, "storage": options["storage"]},
+            about={**about, "storage": options["storage"], "written": dict(space.written)},
         )
         self.points: dict[int, Point] = {}
 
@@ -259,6 +259,6 @@ def _check_prunable(names: Sequence[str]) -> None:
     prunable = [name for name, objective in OBJECTIVES.items() if objective.monitor]
     if len(names) > 1 or names[0] not in prunable:
         raise SnnError(
-            f"search/pruner: trials are stopped by the epochs' {' or '.join(prunable)}, as the only "
-            f"objective, not by {', '.join(names)}; give search/pruner=none"
+            f"search/pruner: trials are stopped by the epochs' {' or '.join(prunable)}, as the "
+            f"only objective, not by {', '.join(names)}; give search/pruner=none"
         )

@@ -30,9 +30,7 @@ def need_optuna() -> None:
         raise SnnError("search: Optuna is not installed: pip install 'snn[search]'") from None
     version = tuple(int(part) for part in optuna.__version__.split(".")[:2] if part.isdigit())
     if version < (4, 9):
-        raise SnnError(
-            f"search: needs Optuna 4.9 or newer, not {optuna.__version__}: pip install 'snn[search]'"
-        )
+        raise SnnError(f"search: Optuna {optuna.__version__} is too old: pip install 'snn[search]'")
     optuna.logging.set_verbosity(logging.ERROR)
     # Which of its parts may change is a matter of its version, and of our tests.
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)

@@ -150,7 +150,7 @@ class Trials:
         return self.study.ask().number
 
     def _drawn(self, number: int) -> Trial:
-        """A trial with a value of every key; of one whose worker was killed while it drew, the rest.
+        """A trial with a value of every key, also if its worker was killed while it drew.
 
         The sampler is that of the trial's number: it draws the same again.
         """
