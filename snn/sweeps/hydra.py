@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
 from snn.errors import Refused, SnnError, SweepError
@@ -17,7 +17,7 @@ from snn.runs import Interrupted
 from snn.sweeps.extend import Edges, extended
 from snn.sweeps.listing import counts, point_table, print_end
 from snn.sweeps.points import expand, make_points
-from snn.sweeps.setting import Setting, job_overrides, make_setting
+from snn.sweeps.setting import Setting, job_overrides, make_setting, save_multirun
 from snn.sweeps.sweeper import Sweep, redo_points
 
 __all__ = ["job_overrides", "redo_points", "sweep"]
@@ -86,11 +86,3 @@ def _grid(
     save_multirun(setting)
     if failures:
         raise SweepError(f"{len(failures)} of {len(found)} points are not completed")
-
-
-def save_multirun(setting: Setting) -> None:
-    """Leave Hydra's own record of the command."""
-    try:
-        OmegaConf.save(setting.config, setting.directory / "multirun.yaml")
-    except OSError as error:
-        log.warning("%s/multirun.yaml: cannot be written (%s)", setting.directory, error)

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from snn.config.compose import Composer
@@ -24,6 +24,9 @@ TALKERS = (
     "hydra._internal.core_plugins.basic_launcher",
     "hydra_plugins.hydra_joblib_launcher._core",
 )
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -103,3 +106,11 @@ def job_overrides(point: Point, directory: Path) -> list[str]:
     """
     place = QuotedString(str(directory).replace("${", r"\${"), Quote.single).with_quotes()
     return [*point.overrides, f"hydra.sweep.dir={place}", f"hydra.sweep.subdir={point.name}"]
+
+
+def save_multirun(setting: Setting) -> None:
+    """Leave Hydra's own record of the command."""
+    try:
+        OmegaConf.save(setting.config, setting.directory / "multirun.yaml")
+    except OSError as error:
+        log.warning("%s/multirun.yaml: cannot be written (%s)", setting.directory, error)

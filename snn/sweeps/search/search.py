@@ -27,7 +27,7 @@ from snn.sweeps.search.sampler import check_numbers, make_pruner, make_sampler
 from snn.sweeps.search.space import Space, make_space
 from snn.sweeps.search.storage import need_optuna
 from snn.sweeps.search.trials import RUN, Claim, Trials
-from snn.sweeps.setting import Setting
+from snn.sweeps.setting import Setting, save_multirun
 from snn.sweeps.sweeper import LOOK_SECONDS, Sweep, redo_points
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,6 @@ def search(setting: Setting, arguments: Sequence[str], params: Mapping[str, Any]
         return
     trials = found.run()
     print_end(setting.console, found.plan, trials, setting.directory)
-    from snn.sweeps.hydra import save_multirun
-
     save_multirun(setting)
     failed = [t for t in trials.all() if t.state.name not in ("COMPLETE", "PRUNED")]
     if failed:
