@@ -25,7 +25,7 @@ test-all: $(VENV)/.installed-dev
 	$(PYTEST) -m 'long or not long'
 	$(MAKE) lint
 
-test-interop: $(VENV)/.installed-interop
+test-interop: $(VENV)/.installed-simulators $(VENV)/.installed-trackers
 	SNN_REQUIRE=interop,trackers $(PYTEST) tests/export tests/training/test_trackers.py
 
 lint: $(VENV)/.installed-dev
@@ -50,10 +50,12 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install -e '.[dev]' -c constraints.txt
 	touch $@
 
-# SpikingJelly and norse bring torchvision and torchaudio, which may be of another build than torch
-$(VENV)/.installed-interop: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install -e '.[dev,interop,wandb,mlflow]' -c constraints.txt
-	$(BIN)/python -m pip uninstall -q -y torchvision torchaudio
+$(VENV)/.installed-simulators: $(VENV)/.installed-dev tests/export/simulators.txt
+	$(BIN)/python -m pip install --no-deps -r tests/export/simulators.txt
+	touch $@
+
+$(VENV)/.installed-trackers: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install -e '.[dev,wandb,mlflow]' -c constraints.txt
 	touch $@
 
 clean:

@@ -19,7 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 os.environ["TRITON_INTERPRET"] = "0"  # read when kernels are defined, below
 
@@ -31,10 +31,11 @@ from triton.runtime.driver import driver
 from triton.runtime.jit import JITFunction
 
 from snn.events import EventBatch, EventStore
-from snn.kernels import EncoderParameters, LIFParameters, ReadoutParameters
+from snn.kernels import EncoderParameters, LIFParameters, NeuronParameters, ReadoutParameters
 from snn.kernels.gpu import network, tiling
 from snn.kernels.parameters import prepare
-from snn.neurons import LIFDynamics
+from snn.neurons import LIFDynamics, Neuron
+from snn.neurons.declaration import shipped
 
 PROCESSORS = 132
 """Of an H100 or H200."""
@@ -53,6 +54,7 @@ class Compiled:
         shared_bytes: of a program.
         warps: of a program.
         barriers: instructions in which the threads of a program wait for each other.
+        instructions: of the machine, in the program's text.
     """
 
     kernel: str
@@ -63,6 +65,7 @@ class Compiled:
     shared_bytes: int
     warps: int
     barriers: int
+    instructions: int
 
 
 class _NoDevice:
@@ -120,6 +123,7 @@ def _describe(kernel, arch: int, given: dict[str, object]) -> Compiled:
         for name, value in given.items()
         if name.isupper() and (value is not False) and value != "ieee"
     ]
+    text = _tool("nvdisasm", kernel, "-c")
     return Compiled(
         kernel.metadata.name,
         " ".join(name.removesuffix("=True") for name in shown),
@@ -128,7 +132,8 @@ def _describe(kernel, arch: int, given: dict[str, object]) -> Compiled:
         int(stack) + int(local),
         kernel.metadata.shared,
         kernel.metadata.num_warps,
-        len(re.findall(r"\bBAR\.SYNC", _tool("nvdisasm", kernel, "-c"))),
+        len(re.findall(r"\bBAR\.SYNC", text)),
+        len(re.findall(r"/\*[0-9a-f]{4,}\*/", text)),
     )
 
 
@@ -156,9 +161,13 @@ def network_pass(
     learned: bool = False,
     masked: bool = False,
     analog: bool = False,
+    neuron: Neuron | None = None,
     **dynamics: object,
 ) -> None:
-    """Go through a training step of a network with one hidden layer of ``units`` neurons."""
+    """Go through a training step of a network with one hidden layer of ``units`` neurons.
+
+    They are current-based LIF neurons on their own kernels, or ``neuron`` on generated ones.
+    """
     with torch.device("cpu"):
         weight = torch.randn(48, units, dtype=dtype, requires_grad=True)
         square = torch.randn(units, units, dtype=dtype, requires_grad=True) if recurrent else None
@@ -172,12 +181,29 @@ def network_pass(
     os.environ["SNN_GPU_INPUT"] = mode
     try:
         layer = LIFParameters(weight, square, decay, decay, LIFDynamics(**dynamics), mask)
+        if neuron is not None:
+            values = dict.fromkeys(neuron.parameters, decay)
+            layer = NeuronParameters(weight, square, neuron, values, mask=mask, **dynamics)
         given = [layer], ReadoutParameters(readout, 0.8, 0.9), encoder
         # Not by way of snn.kernels, which would find that there is no GPU.
         out, counts = network.network(prepare(x, *given), *given)
         (out.sum() + counts[0].sum()).backward()
     finally:
         del os.environ["SNN_GPU_INPUT"]
+
+
+def compile_neurons(arch: int, sizes: list[int], dtypes: list[torch.dtype]) -> list[Compiled]:
+    """Generated kernels of the neurons that ship, by name."""
+    rows = []
+    for kind in shipped.SHIPPED:
+        with compile_only(arch) as found, tiling.override(processors=PROCESSORS):
+            for dtype in dtypes:
+                for units in sizes:
+                    for learned in (False, True):
+                        network_pass(units, dtype, steps=4, learned=learned, neuron=kind())
+        made = [row for row in found.values() if row.kernel.startswith(("forward", "backward"))]
+        rows += [replace(row, kernel=f"{kind.__name__} {row.kernel}") for row in made]
+    return rows
 
 
 def compile_all(arch: int, sizes: list[int], dtypes: list[torch.dtype]) -> list[Compiled]:
@@ -209,10 +235,14 @@ def main() -> None:
     parser.add_argument("--arch", nargs="+", type=int, default=[90], help="e.g. 80 90")
     parser.add_argument("--hidden", nargs="+", type=int, default=[32, 64, 100, 200, 450, 1000])
     parser.add_argument("--dtypes", nargs="+", default=["float32"])
+    parser.add_argument(
+        "--neurons", action="store_true", help="the generated kernels of declared neurons"
+    )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     dtypes = [getattr(torch, name) for name in args.dtypes]
-    rows = [row for arch in args.arch for row in compile_all(arch, args.hidden, dtypes)]
+    compiled = compile_neurons if args.neurons else compile_all
+    rows = [row for arch in args.arch for row in compiled(arch, args.hidden, dtypes)]
     if args.json:
         json.dump([asdict(row) for row in rows], sys.stdout)
         return

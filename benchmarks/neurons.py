@@ -4,8 +4,10 @@
     python -m benchmarks.neurons --workloads shd --repeats 15 --threads 1
 
 Every neuron runs on its generated kernels (with its parameters fixed, and learned one per neuron)
-and in the eager loop of its own declaration. The input weights are scaled so that about a tenth of
-the neurons fires in each step. The nearest neurons of other libraries take part where they are
+and in the eager loop of its own declaration, which takes its drive step by step: by an index, as
+SpyTorch and most code that people write do, whose backward pass makes a gradient of the whole drive
+for each step; and from one unbind, as the reference of this package does. The input weights are
+scaled so that about a tenth of the neurons fires in each step. The nearest neurons of other
 installed (``pip install --no-deps norse nir nirtorch snntorch loguru``): snnTorch's RLeaky, and
 Norse's LSNNRecurrent, whose threshold adapts. All contenders of a table run in one process, a step
 each in turn.
@@ -29,7 +31,9 @@ from benchmarks.workloads import WORKLOADS, Problem
 from snn.network import SpikingNetwork
 from snn.network.layers import CurrentEncoder, LeakyReadout
 from snn.network.neuron_layer import NeuronLayer
-from snn.neurons import LIF, CubaLIF, Neuron, RadLIF, SEAdLIF
+from snn.neurons import LIF, CubaLIF, Neuron, RadLIF, SEAdLIF, logits
+from snn.neurons.declaration.neuron import Values
+from snn.neurons.surrogate import spike
 from snn.training.losses import ClassificationLoss, SpikeRegularizer
 from snn.training.step import fused_step, plain_step
 
@@ -85,6 +89,31 @@ def step_of(problem: Problem, network: SpikingNetwork, backend: str) -> Step:
     )
 
 
+def indexed_step(problem: Problem, network: SpikingNetwork) -> Step:
+    """A training step of the loop that indexes its drive."""
+    nll, regularizer, x = ClassificationLoss(), SpikeRegularizer(RATE), problem.x
+    x = x if isinstance(x, Tensor) else x.to_dense(torch.float32)
+    (layer,), encoder = network.hidden, network.encoder
+
+    def loss() -> Tensor:
+        sent = x if encoder is None else encoder(x)[0]
+        drive = torch.einsum("abc,cd->abd", sent, layer.weight)
+        values = Values(**layer.values(), threshold=drive.new_tensor(layer.neuron.threshold))
+        state, z, spikes = layer.at_rest(len(x)).states, drive.new_zeros(drive[:, 0].shape), []
+        for t in range(x.shape[1]):
+            h = drive[:, t] + torch.einsum("ab,bc->ac", z, layer.recurrent_weight)
+            v, after = layer.neuron.step(Values(**state), h, values)
+            z = spike(v - layer.neuron.threshold, layer.scale, layer.surrogate)
+            spikes.append(z)
+            state = after(z)
+        spikes = torch.stack(spikes, 1)
+        trace, _ = network.readout(spikes)
+        counts = [spikes.sum(1)]
+        return nll(logits(trace, network.logit_rule), problem.labels) + regularizer(counts)
+
+    return contenders._train(network.parameters(), loss)
+
+
 def snntorch_leaky(problem: Problem) -> Step:
     """snnTorch's RLeaky, its input product taken out of the loop."""
     import snntorch as library
@@ -132,6 +161,7 @@ def table(name: str, repeats: int) -> Iterator[str]:
         for learn, backend in (("fixed", "cpu"), ("neuron", "cpu"), ("neuron", "einsum")):
             network = network_of(problem, neuron, learn, scale)
             steps[kind, f"{backend} {learn}"] = step_of(problem, network, backend)
+        steps[kind, "indexed"] = indexed_step(problem, network_of(problem, neuron, "neuron", scale))
     for peer, make in PEERS.items():
         try:
             steps[peer, "peer"] = make(problem)
@@ -146,19 +176,22 @@ def table(name: str, repeats: int) -> Iterator[str]:
         f"**{w.name}**: {w.hidden} hidden, {w.steps} steps, batch {w.batch}, "
         f"{torch.get_num_threads()} threads; {quiet}\n"
     )
-    yield "| | firing | fixed, ms | learned, ms | eager, ms | eager / learned | fixed / CubaLIF |"
-    yield "|---|---|---|---|---|---|---|"
+    yield (
+        "| | firing | fixed, ms | learned, ms | eager: indexed | unbind | indexed / learned "
+        "| unbind / learned | fixed / CubaLIF |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
     base = median["CubaLIF", "cpu fixed"]
     for kind, rate in rates.items():
         fixed, learned = median[kind, "cpu fixed"], median[kind, "cpu neuron"]
-        eager = median[kind, "einsum neuron"]
+        indexed, unbind = median[kind, "indexed"], median[kind, "einsum neuron"]
         yield (
-            f"| {kind} | {rate:.0%} | {fixed:.1f} | {learned:.1f} | {eager:.0f} | "
-            f"{eager / learned:.1f} | {fixed / base:.2f} |"
+            f"| {kind} | {rate:.0%} | {fixed:.1f} | {learned:.1f} | {indexed:.0f} | {unbind:.0f} | "
+            f"{indexed / learned:.1f} | {unbind / learned:.1f} | {fixed / base:.2f} |"
         )
     for peer in PEERS:
         if (peer, "peer") in median:
-            yield f"| {peer} | | | | {median[peer, 'peer']:.0f} | | |"
+            yield f"| {peer} | | | | | {median[peer, 'peer']:.0f} | | | |"
     yield ""
 
 

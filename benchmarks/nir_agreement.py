@@ -2,8 +2,8 @@
 
     python -m benchmarks.nir_agreement RUN [--samples 1000] [--allow-difference]
 
-Needs ``pip install -e '.[interop]' -c constraints.txt`` and the run's data. All compute in float64;
-Norse holds thresholds and time constants in float32, whatever its module's dtype.
+Needs ``pip install --no-deps -r tests/export/simulators.txt`` and the run's data. All compute in
+float64; Norse holds thresholds and time constants in float32, whatever its module's dtype.
 """
 
 from __future__ import annotations

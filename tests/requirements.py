@@ -71,7 +71,11 @@ def _browser() -> str | None:
 
 def _interop() -> str | None:
     missing = [name for name in INTEROP if not importlib.util.find_spec(name)]
-    return f"no {', '.join(missing)}: pip install -e '.[interop]'" if missing else None
+    return (
+        f"no {', '.join(missing)}: pip install --no-deps -r tests/export/simulators.txt"
+        if missing
+        else None
+    )
 
 
 def _trackers() -> str | None:

@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "snn"
 # From the bottom up; those at the top may import from all.
 ROOMS = (
-    *("errors", "lazy", "moved", "checks", "files", "places"),
+    *("errors", "lazy", "moved", "checks", "options", "files", "places"),
     *("neurons", "events", "kernels", "network", "export", "plots", "data", "training"),
     *("config", "runs", "sweeps", "analysis", "evaluation", "cli"),
 )

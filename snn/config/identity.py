@@ -41,6 +41,10 @@ NOT_TASK = (
 NULL_MATTERS = frozenset({"data.train_eval_samples"})
 
 
+# Nodes that say nothing where these keys of theirs are null: they count as absent.
+OFF = {"model.delays": ("recurrent", "input")}
+
+
 # Which epoch is kept as best, unless said otherwise.
 BEST = {"monitor": "val/accuracy", "mode": "max"}
 
@@ -59,6 +63,11 @@ def task_config(config: Mapping[str, Any]) -> dict[str, Any]:
         for parent in parents:
             node = node.get(parent) or {}
         node.pop(key, None)
+    for dotted, keys in OFF.items():
+        parent, name = dotted.split(".")
+        node = (task.get(parent) or {}).get(name)
+        if isinstance(node, dict) and all(node.get(key) is None for key in keys):
+            del task[parent][name]
     return task
 
 

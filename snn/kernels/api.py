@@ -35,7 +35,6 @@ from snn.kernels.parameters import (
     prepare,
 )
 from snn.neurons import LIFDynamics, Neuron
-from snn.neurons.lif import Recurrence
 
 __all__ = [
     "EncoderParameters",
@@ -82,19 +81,14 @@ def obstacle(
 
 
 def neuron_obstacle(
-    backend: KernelBackend,
-    neuron: Neuron,
-    units: int,
-    *,
-    bias: bool = False,
-    recurrence: Recurrence = "previous",
+    backend: KernelBackend, neuron: Neuron, units: int, *, bias: bool = False
 ) -> str | None:
     """Why these kernels cannot run a layer of declared neurons here; None if they can.
 
     A neuron that is not among the installed ones is compiled for the CPU by this.
     """
     if backend == "gpu":
-        return gpu.neuron_obstacle(neuron, units, recurrence)
+        return gpu.neuron_obstacle(neuron, units)
     return programs.obstacle(neuron, bias)
 
 

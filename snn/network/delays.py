@@ -47,6 +47,11 @@ class DelayOptions:
                 allowed = f"[low, high] with 0 <= low <= high <= most, {self.most}"
                 raise ConfigError(f"model.delays.{name}", limits, allowed)
 
+    @property
+    def some(self) -> bool:
+        """Whether there are any."""
+        return self.recurrent is not None or self.input is not None
+
     def make(self, kind: Literal["recurrent", "input"], units: int) -> Delays | None:
         """Those of one kind of connections, from ``units`` neurons; None if they have none."""
         limits = getattr(self, kind)

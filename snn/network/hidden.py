@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from snn.events import EventBatch, EventStore
 from snn.kernels import LIFParameters, NeuronParameters
 from snn.neurons.lif import Recurrence
 
@@ -76,8 +77,15 @@ class HiddenLayer(nn.Module, abc.ABC):
         """The layer in PyTorch operations, through its ``forward``."""
 
     @abc.abstractmethod
-    def kernel_parameters(self, mask: Tensor | None) -> LIFParameters | NeuronParameters:
-        """The layer as the kernels take it."""
+    def kernel_parameters(
+        self, mask: Tensor | None, x: Tensor | EventBatch | EventStore | None = None
+    ) -> LIFParameters | NeuronParameters:
+        """The layer as the kernels take it.
+
+        Args:
+            mask: dropout.
+            x: its input; where :attr:`reads_input` is true.
+        """
 
     @abc.abstractmethod
     def without_kernel(self, backend: str) -> str | None:
@@ -90,6 +98,11 @@ class HiddenLayer(nn.Module, abc.ABC):
     @abc.abstractmethod
     def at_rest(self, batch: int) -> Any:
         """The state that a sequence starts from."""
+
+    @property
+    def reads_input(self) -> bool:
+        """Whether its weights depend on the input of a batch, as they do while they normalise."""
+        return False
 
     @property
     def delays_input(self) -> bool:

@@ -6,6 +6,7 @@ The mathematics is in :mod:`snn.neurons`; here live parameters and their initial
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -171,7 +172,7 @@ class RecurrentLIF(HiddenLayer):
         states = {"u": potentials, "i": torch.stack(currents, 1)} if currents else {}
         return LayerRun(spikes, potentials, end, states)
 
-    def kernel_parameters(self, mask: Tensor | None) -> LIFParameters:
+    def kernel_parameters(self, mask: Tensor | None, x: Any = None) -> LIFParameters:
         return LIFParameters(
             self.weight, self.recurrent_weight, self.alpha(), self.beta(), self.dynamics, mask
         )

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from snn.checks import Count, NonNegative, Positive, checked
 from snn.errors import ConfigError
+from snn.events import EventBatch, EventStore
 from snn.kernels import NeuronParameters, neuron_obstacle
 from snn.network.delays import DelayOptions, Delays
 from snn.network.hidden import DropoutMask, HiddenLayer, LayerRun
 from snn.network.initial import Dropout, Fan, Spread, recurrent_matrix, weight_matrix
 from snn.network.neuron_parameter import NeuronParameter
+from snn.network.normalization import DriveNormalization, Normalize
 from snn.neurons import LayerState, Neuron, neuron_layer
 from snn.neurons.declaration.program import program
 from snn.neurons.delays import delayed
@@ -32,11 +34,14 @@ class NeuronLayer(HiddenLayer):
         neuron: what they are.
         time_step: milliseconds per step.
         initial: by the names of parameters, values that differ from the declaration: a number, or
-            the limits between which each neuron draws its own.
+            the limits between which each neuron draws its own, or a tensor ``[unit]``.
         learn: by the names of parameters, ``fixed``, ``layer`` or ``neuron`` where it differs.
+        start: values of states at rest that differ from the declaration.
         recurrent: with recurrent weights, or feed-forward only.
         self_recurrence: whether a neuron's spikes come back to itself.
         bias: with a learned bias of the drive, which starts at 0.
+        normalize: ``batch``: the drive from the input is normalised over each batch, which gives
+            it a bias too (:mod:`snn.network.normalization`); None: it is not.
         recurrence: recurrent drive from the ``previous`` or the ``current`` step.
         surrogate: shape of the surrogate derivative.
         scale: its steepness.
@@ -64,9 +69,11 @@ class NeuronLayer(HiddenLayer):
         *,
         initial: Mapping[str, Any] | None = None,
         learn: Mapping[str, Any] | None = None,
+        start: Mapping[str, float] | None = None,
         recurrent: bool = True,
         self_recurrence: bool = True,
         bias: bool = False,
+        normalize: Normalize | None = None,
         recurrence: Recurrence = "previous",
         surrogate: AnySurrogate = "fast_sigmoid",
         scale: Positive = 100.0,
@@ -88,9 +95,12 @@ class NeuronLayer(HiddenLayer):
         if recurrence == "current" and recurrent and not latency:
             allowed = f"previous: a drive of {type(neuron).__name__} acts in its own step"
             raise ConfigError("recurrence", recurrence, allowed)
-        for key, given in (("initial", initial), ("learn", learn)):
-            if unknown := sorted(set(given or {}) - set(neuron.parameters)):
-                names = ", ".join(neuron.parameters)
+        if bias and normalize:
+            raise ConfigError("bias", bias, "false with normalize, which has a bias of its own")
+        known = {"initial": neuron.parameters, "learn": neuron.parameters, "start": neuron.states}
+        for key, given in (("initial", initial), ("learn", learn), ("start", start)):
+            if unknown := sorted(set(given or {}) - set(known[key])):
+                names = ", ".join(known[key])
                 raise ConfigError(f"{key}.{unknown[0]}", given[unknown[0]], f"of one of {names}")
         self.weight = weight_matrix(nb_inputs, nb_units, weight_scale, fan, weight_spread)
         self.recurrent_weight = (
@@ -99,6 +109,8 @@ class NeuronLayer(HiddenLayer):
             else None
         )
         self.bias = nn.Parameter(torch.zeros(nb_units)) if bias else None
+        self.normalization = DriveNormalization(nb_units) if normalize else None
+        self.start = dict(start or {})
         delays = delays or DelayOptions()
         self.input_delays = delays.make("input", nb_inputs)
         self.recurrent_delays = delays.make("recurrent", nb_units)
@@ -147,22 +159,36 @@ class NeuronLayer(HiddenLayer):
         taps, coming = self.input_taps(), None
         if taps is not None:
             x, coming = delayed(x, taps, state.coming if state else None)
+        weight, bias = self.input_weights(x)
         spikes, potentials, end = neuron_layer(
             x,
-            self.weight,
+            weight,
             self.recurrent_matrix(),
             self.neuron,
             self.values(),
-            bias=self.bias,
+            bias=bias,
             surrogate=self.surrogate,
             scale=self.scale,
             recurrence=self.recurrence,
             state=state,
             mask=mask,
+            start=self.start,
             record=record,
             taps=self.recurrent_taps(),
         )
         return spikes, potentials, end._replace(coming=coming)
+
+    def input_weights(
+        self, x: Tensor | EventBatch | EventStore | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Weights ``[input, unit]`` and bias ``[unit]`` of the drive that act on an input."""
+        if self.normalization is None:
+            return self.weight, self.bias
+        return self.normalization(self.weight, x)
+
+    @property
+    def reads_input(self) -> bool:
+        return self.normalization is not None and self.training
 
     @property
     def delays_input(self) -> bool:
@@ -190,29 +216,27 @@ class NeuronLayer(HiddenLayer):
         states = {name: torch.stack(kept, 1) for name, kept in record.items() if kept}
         return LayerRun(spikes, potentials, end, states)
 
-    def kernel_parameters(self, mask: Tensor | None) -> NeuronParameters:
+    def kernel_parameters(
+        self, mask: Tensor | None, x: Tensor | EventBatch | EventStore | None = None
+    ) -> NeuronParameters:
+        weight, bias = self.input_weights(x)
         return NeuronParameters(
-            self.weight,
+            weight,
             self.recurrent_matrix(),
             self.neuron,
             self.values(),
-            self.bias,
+            bias,
             self.surrogate,
             self.scale,
             self.recurrence,
             mask,
+            self.start,
             taps=self.recurrent_taps(),
         )
 
     def without_kernel(self, backend: str) -> str | None:
-        recurrence = self.recurrence if self.recurrent_weight is not None else "previous"
-        return neuron_obstacle(
-            backend,
-            self.neuron,
-            self.nb_units,
-            bias=self.bias is not None,
-            recurrence=recurrence,
-        )
+        bias = self.bias is not None or self.normalization is not None
+        return neuron_obstacle(backend, self.neuron, self.nb_units, bias=bias)
 
     def settings(self) -> Hashable:
         numbers = tuple((n, p.number) for n, p in self.parameter.items())
@@ -221,7 +245,8 @@ class NeuronLayer(HiddenLayer):
         return self.neuron, rule, numbers, delays
 
     def at_rest(self, batch: int) -> LayerState:
-        return LayerState.rest(self.neuron, batch, self.nb_units, self.weight.detach())
+        weight = self.weight.detach()
+        return LayerState.rest(self.neuron, batch, self.nb_units, weight, self.start)
 
     def keep_in_range(self) -> None:
         for part in (*self.parameter.values(), *self.delays()):

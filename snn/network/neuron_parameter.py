@@ -26,7 +26,8 @@ class NeuronParameter(nn.Module):
         parameter: its declaration.
         units: number of neurons.
         time_step: milliseconds per step.
-        initial: instead of the declared initial value.
+        initial: instead of the declared initial value; a tensor ``[unit]`` gives each neuron its
+            own.
         learn: instead of the declared one.
     """
 
@@ -36,25 +37,31 @@ class NeuronParameter(nn.Module):
         parameter: Parameter,
         units: int,
         time_step: float,
-        initial: float | tuple[float, float] | None = None,
+        initial: float | tuple[float, float] | Tensor | None = None,
         learn: Learn | None = None,
     ) -> None:
         super().__init__()
         self.declared, self.time_step = parameter, time_step
         learn = learn or parameter.learn
         initial = parameter.initial if initial is None else initial
-        ends = tuple(initial) if isinstance(initial, list | tuple) else (initial, initial)
+        if isinstance(initial, Tensor):
+            ends = (initial.min().item(), initial.max().item())
+        else:
+            ends = tuple(initial) if isinstance(initial, list | tuple) else (initial, initial)
         low, high = parameter.low, parameter.high
         if len(ends) != 2 or not low <= ends[0] <= ends[1] <= high:
             allowed = f"a number or [low, high] between {low:g} and {high:g}"
             raise ConfigError(f"initial.{name}", initial, allowed)
         if parameter.is_time_constant and not 0 < math.exp(-time_step / max(ends[0], 1e-9)) < 1:
             raise ConfigError(f"initial.{name}", initial, f"of the order of {time_step} ms")
-        spread = ends[0] != ends[1]
+        spread = ends[0] != ends[1] or isinstance(initial, Tensor)
         if spread and learn == "layer":
             raise ConfigError(f"learn.{name}", learn, "fixed or neuron, where values are drawn")
         shape = (units,) if spread or learn == "neuron" else ()
-        drawn = ends[0] + (ends[1] - ends[0]) * torch.rand(shape, dtype=torch.float64)
+        if isinstance(initial, Tensor):
+            drawn = initial.double()
+        else:
+            drawn = ends[0] + (ends[1] - ends[0]) * torch.rand(shape, dtype=torch.float64)
         self.number: float | None = None
         self.raw: Tensor | None
         if learn == "fixed" and not spread:

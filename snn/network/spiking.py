@@ -132,25 +132,29 @@ class SpikingNetwork(nn.Module):
 
     @property
     def one_call(self) -> bool:
-        """Whether the kernels take the whole network at once: no layer has delays on its way in."""
-        return not any(layer.delays_input for layer in self.hidden)
+        """Whether the kernels take the whole network at once: no layer has delays on its way in, or
+        weights that depend on what an earlier one sends."""
+        later = self.hidden if self.encoder is not None else self.hidden[1:]
+        delayed_any = any(layer.delays_input for layer in self.hidden)
+        return not (delayed_any or any(layer.reads_input for layer in later))
 
     def _layer_by_layer(
         self, x: Tensor | EventBatch | EventStore, backend: str
     ) -> tuple[Tensor, list[Tensor]]:
         """:meth:`readout_trace` on the kernels, where something comes between two layers."""
-        arguments = self.kernel_arguments(x)
-        if self.encoder is not None:
-            x = kernels.encoder_layer(x, arguments["encoder"], backend=backend)
+        readout, encoder = self._readout_and_encoder()
+        if encoder is not None:
+            x = kernels.encoder_layer(x, encoder, backend=backend)
         counts = []
-        for i, (layer, given) in enumerate(zip(self.hidden, arguments["layers"], strict=True)):
+        for i, layer in enumerate(self.hidden):
             if (taps := layer.input_taps()) is not None:
                 x = x if isinstance(x, Tensor) else x.to_dense(taps.dtype)
                 x, _ = delayed(x.to(taps.dtype), taps)
+            given = layer.kernel_parameters(layer.draw_mask(*_size(x)), x)
             if i + 1 < len(self.hidden):
                 x, of_layer = kernels.neuron_layer(x, given, backend=backend)
                 counts.append(of_layer)
-        output, last = kernels.network(x, [given], arguments["readout"], backend=backend)
+        output, last = kernels.network(x, [given], readout, backend=backend)
         return output, [*counts, *last]
 
     def backend_for(self, x: Tensor | EventBatch | EventStore) -> str:
@@ -198,20 +202,22 @@ class SpikingNetwork(nn.Module):
 
     def kernel_arguments(self, x: Tensor | EventBatch | EventStore) -> dict[str, Any]:
         """The parameters as the kernels take them; draws the dropout masks."""
-        batch, steps = x.shape[:2] if isinstance(x, Tensor) else (len(x), x.nb_steps)
-        layers = [layer.kernel_parameters(layer.draw_mask(batch, steps)) for layer in self.hidden]
-        readout, e = self.readout, self.encoder
-        return {
-            "layers": layers,
-            "readout": kernels.ReadoutParameters(
-                readout.weight, readout.alpha(), readout.beta(), readout.leak_scaled_input
-            ),
-            "encoder": None
-            if e is None
-            else kernels.EncoderParameters(
-                e.gain, e.bias, e.beta(), e.threshold, e.scale, e.surrogate
-            ),
-        }
+        layers = [
+            layer.kernel_parameters(layer.draw_mask(*_size(x)), None if i else x)
+            for i, layer in enumerate(self.hidden)
+        ]
+        readout, encoder = self._readout_and_encoder()
+        return {"layers": layers, "readout": readout, "encoder": encoder}
+
+    def _readout_and_encoder(
+        self,
+    ) -> tuple[kernels.ReadoutParameters, kernels.EncoderParameters | None]:
+        r, e = self.readout, self.encoder
+        readout = kernels.ReadoutParameters(r.weight, r.alpha(), r.beta(), r.leak_scaled_input)
+        if e is None:
+            return readout, None
+        encoder = e.gain, e.bias, e.beta(), e.threshold, e.scale, e.surrogate
+        return readout, kernels.EncoderParameters(*encoder)
 
     def trace(
         self, x: Tensor | EventBatch | EventStore, state: NetworkState | None = None
@@ -270,6 +276,11 @@ class SpikingNetwork(nn.Module):
         """How much of the training is over, 0 to 1: delays sharpen with it."""
         for layer in self.hidden:
             layer.set_progress(share)
+
+
+def _size(x: Tensor | EventBatch | EventStore) -> tuple[int, int]:
+    """Samples and steps."""
+    return (x.shape[0], x.shape[1]) if isinstance(x, Tensor) else (len(x), x.nb_steps)
 
 
 def _class_of(layer: nn.Module) -> type[nn.Module]:

@@ -92,7 +92,7 @@ def _replayed(
     x: Tensor | EventBatch | EventStore,
     labels: Tensor,
 ) -> kernels.StepOutput | None:
-    if isinstance(x, EventStore):
+    if isinstance(x, EventStore) or any(layer.reads_input for layer in network.hidden):
         return None
 
     def objective(x: Tensor | EventBatch, labels: Tensor) -> tuple[Tensor, ...]:

@@ -199,6 +199,7 @@ def test_many_typing_errors_are_answered_without_torch() -> None:
 def shown_and_defaults(file: Path) -> tuple[dict, dict]:
     """What a file of a model shows, and the defaults of what it names."""
     node = yaml.safe_load(file.read_text())
+    assert node.pop("defaults") == ["/model_delays@delays", "_self_"]
     parameters = inspect.signature(get_object(node["_target_"])).parameters
     from_data = {"data", "optimizer", "scheduler"}
     shown = {key: value for key, value in node.items() if not key.startswith("_")}
@@ -207,20 +208,25 @@ def shown_and_defaults(file: Path) -> tuple[dict, dict]:
 
 def test_the_file_of_a_model_shows_every_parameter_with_its_default() -> None:
     shown, defaults = shown_and_defaults(CONF / "model" / "recurrent_lif.yaml")
+    assert defaults.pop("delays") is None
     assert shown == defaults
+
+
+def test_the_file_of_delays_shows_every_option_with_its_default() -> None:
+    delays = yaml.safe_load((CONF / "model_delays.yaml").read_text())
+    options = get_object(delays.pop("_target_"))
+    assert delays == {f.name: f.default for f in fields(options)}
 
 
 def test_the_files_of_declared_neurons_show_every_parameter_with_its_default() -> None:
     shown, defaults = shown_and_defaults(CONF / "model_common.yaml")
     of_neuron = {"neuron", "initial", "learn"}  # stand in the neuron's own file
-    delays = shown.pop("delays")
     assert defaults.pop("delays") is None
     assert shown == {k: v for k, v in defaults.items() if k not in of_neuron}
-    options = get_object(delays.pop("_target_"))
-    assert delays == {f.name: f.default for f in fields(options)}
     for model in choices("model"):
         node = yaml.safe_load((CONF / "model" / f"{model}.yaml").read_text())
-        if node.pop("defaults", None):
+        if "_target_" not in node:
+            assert node.pop("defaults")
             assert set(node) <= set(shown) | of_neuron, model
 
 

@@ -9,10 +9,9 @@ from tests.requirements import absent
 
 
 def package(name: str) -> ModuleType:
-    """A package of the extra ``interop``; skips where it is missing."""
+    """One of those in ``tests/export/simulators.txt``; skips where it is missing."""
     try:
         return importlib.import_module(name)
     except ImportError:
-        absent(
-            "interop", f"{name} is not installed: pip install -e '.[interop]' -c constraints.txt"
-        )
+        how = "pip install --no-deps -r tests/export/simulators.txt"
+        absent("interop", f"{name} is not installed: {how}")

@@ -46,6 +46,21 @@ def test_every_kernel_compiles_for_every_architecture(arch):
     options = ("--json", "--arch", str(arch), "--hidden", "200", "1000")
     compiled = json.loads(outside("-m", "benchmarks.gpu_resources", *options))
     assert {row["kernel"] for row in compiled} == KERNELS
-    for row in compiled:  # else it could not be launched
+    assert_launchable(compiled)
+
+
+@pytest.mark.long
+def test_the_generated_kernels_of_every_neuron_compile():
+    options = ("--json", "--neurons", "--hidden", "48", "200")
+    compiled = json.loads(outside("-m", "benchmarks.gpu_resources", *options))
+    for neuron in ("CubaLIF", "LIF", "SEAdLIF", "RadLIF"):
+        kernels = {row["kernel"] for row in compiled if row["kernel"].startswith(f"{neuron} ")}
+        assert kernels == {f"{neuron} forward", f"{neuron} backward"}
+    assert_launchable(compiled)
+    assert not any(row["local_bytes"] for row in compiled)
+
+
+def assert_launchable(compiled):
+    for row in compiled:
         assert row["shared_bytes"] <= 48 * 1024, row
         assert row["registers"] * 32 * row["warps"] <= 64 * 1024, row

@@ -64,6 +64,14 @@ def test_gpu_kernels_equal_the_reference(neuron):
     assert_same_layer(case_of(neuron, learn=False, steps=1, batch=1), "gpu")
 
 
+@needs_triton
+@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+@pytest.mark.parametrize("neuron", DEFAULTS[:2], ids=lambda n: type(n).__name__)
+def test_recurrence_from_the_current_step_on_the_gpu(neuron, steps):
+    small = {"batch": 2, "steps": steps, "units": 7, "dropout": True}
+    assert_same_layer(case_of(neuron, recurrence="current", **small), "gpu")
+
+
 @pytest.mark.long
 @needs_triton
 @pytest.mark.parametrize("size", SIZES)

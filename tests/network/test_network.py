@@ -10,6 +10,7 @@ import torch
 from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
 from snn.network import SpikingNetwork
+from snn.network.delays import DelayOptions
 from snn.network.layers import Decay, RecurrentLIF
 from snn.training.classifiers import DataSpec, recurrent_lif
 
@@ -148,3 +149,45 @@ def test_two_networks_keep_their_own_scale() -> None:
         net(x).logits.sum().backward()
     assert torch.equal(nets[0].hidden[0].weight, nets[1].hidden[0].weight)
     assert not torch.equal(nets[0].hidden[0].weight.grad, nets[1].hidden[0].weight.grad)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"learn_alpha": "neuron", "learn_beta": "layer", "reset": "subtract"},
+        {"tau_mem_spread": 1.0, "tau_syn_spread": 0.5, "leak_scaled_input": True},
+        {"initial_potential": -0.5, "recurrence": "current"},
+    ],
+)
+def test_a_delay_of_nothing_changes_nothing(options: dict) -> None:
+    kind = "input" if options.get("recurrence") == "current" else "recurrent"
+    delays = DelayOptions(**{kind: [0.0, 0.0]}, learn="fixed")
+    torch.manual_seed(0)
+    plain = network(nb_hidden=[6, 5], **options)
+    torch.manual_seed(0)
+    delayed = network(nb_hidden=[6, 5], delays=delays, **options)
+    with torch.no_grad():
+        for a, b in zip(plain.hidden, delayed.hidden, strict=True):
+            b.weight.copy_(a.weight)
+            b.recurrent_weight.copy_(a.recurrent_weight)
+            for name in ("alpha", "beta"):
+                own, others = getattr(a, name), b.parameter[name]
+                if own.logit is not None:
+                    others.raw.copy_(own.logit)
+                elif isinstance(own.factor, torch.Tensor):
+                    others.raw.copy_(torch.logit(own.factor))
+        delayed.readout.weight.copy_(plain.readout.weight)
+    x = spikes()
+    a, b = plain.trace(x), delayed.trace(x)
+    assert sum(s.sum() for s in a.spikes) > 10
+    assert all(torch.equal(s, z) for s, z in zip(a.spikes, b.spikes, strict=True))
+    assert torch.allclose(a.output, b.output, atol=1e-6)
+    assert torch.allclose(plain(x).logits, delayed(x).logits, atol=1e-6)
+
+
+def test_delays_and_normalisation_need_the_late_timing() -> None:
+    for option in ({"normalize": "batch"}, {"delays": DelayOptions(recurrent=[0.0, 3.0])}):
+        with pytest.raises(ConfigError, match="timing"):
+            network(timing="prompt", **option)
+    network(timing="prompt", delays=DelayOptions())

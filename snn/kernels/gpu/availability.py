@@ -14,7 +14,6 @@ from torch import Tensor
 from snn.events import EventBatch, EventStore
 from snn.kernels.gpu.tiling import oversize
 from snn.neurons import Neuron
-from snn.neurons.lif import Recurrence
 
 CAPABILITY = (8, 0)
 """The oldest compute capability that the kernels are compiled for in the tests."""
@@ -73,10 +72,8 @@ def description(sizes: Sequence[int]) -> str:
     return "; ".join(["Triton kernels", *notes])
 
 
-def neuron_obstacle(neuron: Neuron, units: int, recurrence: Recurrence) -> str | None:
+def neuron_obstacle(neuron: Neuron, units: int) -> str | None:
     """Why the kernels cannot run a layer of a declared neuron; None if they can."""
     if reason := oversize(units):
         return f"a layer of {type(neuron).__name__}: {reason}"
-    if recurrence == "current":
-        return "the GPU kernels of declared neurons do not know recurrence=current"
     return None

@@ -44,7 +44,7 @@ def _run_layer(
     if mask is not None:
         mask = mask.to(p.weight.dtype).expand(batch, -1, -1).transpose(0, 1)
     if isinstance(p, NeuronParameters):
-        if reason := availability.neuron_obstacle(p.neuron, units, p.recurrence):
+        if reason := availability.neuron_obstacle(p.neuron, units):
             raise ValueError(f"{reason}: take the reference")
         return run_layer(drive, p, mask)
     dynamics = p.dynamics

@@ -65,8 +65,14 @@ class Spec(NamedTuple):
     constants: tuple[float, ...]
     """Threshold, steepness of the surrogate, and the initial value of each state."""
     surrogate: str
+    current: bool
+    """Whether spikes reach their own layer in the same step."""
     keep: int
     """What a backward pass will want: 0 nothing, 1 weights, 2 rows too."""
+
+
+def _kernel(spec: Spec, name: str):
+    return getattr(kernels(spec.program), f"{name}_current" if spec.current else name)
 
 
 def run_layer(drive: Tensor, p: NeuronParameters, mask: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -78,7 +84,8 @@ def run_layer(drive: Tensor, p: NeuronParameters, mask: Tensor | None) -> tuple[
     if torch.is_grad_enabled() and any(wanted):
         keep = 2 if of_neurons.requires_grad else 1
     constants = p.neuron.threshold, p.scale, *p.initial
-    spec = Spec(program_of(p), constants, p.surrogate, keep)
+    current = p.recurrent_weight is not None and p.recurrence == "current"
+    spec = Spec(program_of(p), constants, p.surrogate, current, keep)
     return NeuronsFunction.apply(spec, drive, p.recurrent_weight, of_neurons, mask, p.taps)
 
 
@@ -111,7 +118,7 @@ class NeuronsFunction(torch.autograd.Function):
         constants = scalars(spec.constants, drive)
         if sent.numel():
             with torch.cuda.device_of(drive):
-                kernels(spec.program).forward[(-(-batch // plan.block_b),)](
+                _kernel(spec, "forward")[(-(-batch // plan.block_b),)](
                     drive,
                     sent if matrix is None else matrix,
                     of_neurons,
@@ -161,7 +168,7 @@ class NeuronsFunction(torch.autograd.Function):
         wanted = grad_drive if taps is None else torch.zeros_like(grad_drive)
         if grad_drive.numel():
             with torch.cuda.device_of(sent):
-                kernels(spec.program).backward[(programs,)](
+                _kernel(spec, "backward")[(programs,)](
                     kept,
                     kept if grad_sent is None else grad_sent,
                     kept if grad_counts is None else grad_counts.contiguous(),
@@ -193,7 +200,9 @@ class NeuronsFunction(torch.autograd.Function):
         grad_drive = grad_drive[..., :units]
         grad_recurrent = grad_taps = None
         if ctx.needs_input_grad[2]:
-            before, driven = (sent[:-1], grad_drive[1:]) if taps is None else (delayed, grad_drive)
+            before, driven = delayed, grad_drive
+            if taps is None and not spec.current:
+                before, driven = sent[:-1], grad_drive[1:]
             grad_recurrent = before.flatten(0, 1).t() @ driven.flatten(0, 1)
         if taps is not None and ctx.needs_input_grad[5]:
             grad_taps = _of_taps(wanted[..., :units], sent, len(taps))

@@ -36,6 +36,7 @@ class Writer:
         self._constant = constant
         self._known: dict[Node, str] = {}
         self.lines: list[str] = []
+        self._taken = 0
 
     def write(self, named: Mapping[str, Node], prefix: str = "t") -> None:
         """Statements that give each of these expressions its name."""
@@ -43,7 +44,7 @@ class Writer:
         uses = Counter(o for n in ordered(roots) for o in n.operands)
         for n in ordered(roots):
             if n.operands and uses[n] > 1 and n not in self._known and n not in roots:
-                self._bind(f"{prefix}{len(self.lines)}", n)
+                self._bind(f"{prefix}{self._taken + len(self.lines)}", n)
         for name, n in named.items():
             # a name of its own even for what has one: results are stored by these
             text = self._constant(n.args[0]) if n.op == "const" else self.text(n)[0]
@@ -77,10 +78,16 @@ class Writer:
         given = (self._constant(a.args[0]) if a.op == "const" else self.text(a)[0] for a in n.args)
         return self._calls[n.op](*given), _ATOM
 
+    def take(self) -> list[str]:
+        """The statements since the last time; names of what they share go on from there."""
+        lines, self.lines = self.lines, []
+        self._taken += len(lines)
+        return lines
+
     def copy(self) -> Writer:
         """One that knows what this one has written, and writes somewhere else."""
         other = Writer(self._leaves, self._calls, self._assign, self._constant)
-        other._known = dict(self._known)
+        other._known, other._taken = dict(self._known), self._taken + len(self.lines)
         return other
 
 
