@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from snn.analysis.recommend import next_value, recommend
 from snn.analysis.records import read_records
 from snn.analysis.study import make_study
 from snn.analysis.thesis import THESIS
-
-
-@dataclass(frozen=True)
-class Edge:
-    """A recommended value at the edge.
-
-    Attributes:
-        key: of the axis.
-        best: the value.
-        mark: ``+`` for the largest, ``-`` for the smallest.
-        value: the next one beyond it; None if none makes sense.
-        lead: how far its mean is above the next best value's.
-    """
-
-    key: str
-    best: str
-    mark: str
-    value: str | None
-    lead: float
+from snn.runs.edge import Edge
 
 
 def edges(directory: Path, names: Collection[str]) -> list[Edge]:

@@ -6,10 +6,11 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from snn.config.compose import parse
 from snn.errors import SnnError
+from snn.runs.edge import Edge
 from snn.runs.state import State
 from snn.sweeps.points import expand, make_points
 from snn.sweeps.setting import Setting
@@ -18,24 +19,6 @@ from snn.sweeps.sweeper import Sweep
 log = logging.getLogger(__name__)
 
 TIE = 1e-9  # a smaller lead is none: more of a value that makes no difference is not worth a run
-
-
-class Edge(Protocol):
-    """A key whose best value is its largest or smallest.
-
-    Attributes:
-        key: dotted, or a group's name.
-        best: that value.
-        mark: ``+`` for the largest, ``-`` for the smallest.
-        value: the next one beyond it; None if none makes sense.
-        lead: how far its mean is above the next best value's.
-    """
-
-    key: str
-    best: str
-    mark: str
-    value: str | None
-    lead: float
 
 
 # The edges that the completed runs of these names in a sweep's directory show.
