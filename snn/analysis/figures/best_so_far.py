@@ -64,7 +64,8 @@ def compared_courses(
     """
     figure = new_figure(7.5, 4.0)
     panel = figure.subplots()
-    lowest = []
+    lowest: list[float] = []
+    highest = level[1] if level is not None else -np.inf
     for i, (name, repeats) in enumerate(courses.items()):
         length = min(min(map(len, repeats)), most or len(repeats[0]))
         best = np.array([best_so_far(values)[:length] for values in repeats])
@@ -83,11 +84,12 @@ def compared_courses(
             markevery=max(1, length // 8),
         )
         lowest += list(best.mean(axis=0))
+        highest = max(highest, np.nanmax(best))
     if level is not None:
         panel.axhline(level[1], color="black", linestyle=":", linewidth=1, label=level[0])
-    high = max(*lowest, level[1] if level else -np.inf)
     low = lowest_shown(lowest)
-    panel.set_ylim(low - 0.05 * (high - low or 1), high + 0.05 * (high - low or 1))
+    room = 0.05 * (highest - low or 1)
+    panel.set_ylim(low - room, highest + room)
     panel.set_xlabel("runs")
     panel.set_ylabel(ylabel)
     panel.legend(loc="lower right", frameon=True)
