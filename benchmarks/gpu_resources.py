@@ -32,8 +32,8 @@ from triton.runtime.jit import JITFunction
 
 from snn.events import EventBatch, EventStore
 from snn.kernels import EncoderParameters, LIFParameters, NeuronParameters, ReadoutParameters
+from snn.kernels.checked import prepare
 from snn.kernels.gpu import network, tiling
-from snn.kernels.parameters import prepare
 from snn.neurons import LIFDynamics, Neuron
 from snn.neurons.declaration import shipped
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from snn.errors import ConfigError
 from snn.kernels import gpu
+from snn.kernels.checked import check_class_weights, check_delays, check_labels, prepare
 from snn.kernels.cpu import availability, library, programs
 from snn.kernels.cpu import network as cpu_network
 from snn.kernels.parameters import (
@@ -30,9 +31,6 @@ from snn.kernels.parameters import (
     LIFParameters,
     NeuronParameters,
     ReadoutParameters,
-    check_class_weights,
-    check_labels,
-    prepare,
 )
 from snn.neurons import LIFDynamics, Neuron
 
@@ -43,6 +41,7 @@ __all__ = [
     "ReadoutParameters",
     "StepOutput",
     "available",
+    "delayed",
     "description",
     "encoder_layer",
     "instruction_set",
@@ -170,6 +169,21 @@ def neuron_layer(
     """
     prepared = prepare(x, [layer], None, None)
     return _kernels(backend, layer.weight).layer(prepared, layer)
+
+
+def delayed(x: Input, taps: Tensor, *, backend: KernelBackend | None = None) -> Tensor:
+    """A sequence as it arrives after its delays (:func:`snn.neurons.delays.delayed`).
+
+    Args:
+        x: events, or counts ``[batch, step, unit]``, which may want a gradient.
+        taps: weight of a spike 0, 1, 2, ... steps later, ``[tap, unit]``.
+        backend: kernels to use instead of those of the tensors' device.
+
+    Raises:
+        ValueError: shapes, dtypes or devices do not fit.
+    """
+    x = check_delays(x, taps)
+    return _kernels(backend, taps).delayed(x, taps)
 
 
 def encoder_layer(

@@ -20,7 +20,6 @@ from snn.network.hooks import bypassed
 from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
 from snn.network.neuron_layer import NeuronLayer
 from snn.neurons import EncoderState, LayerState, LIFState, LogitRule, ReadoutState, logits
-from snn.neurons.delays import delayed
 
 log = logging.getLogger(__name__)
 
@@ -148,8 +147,7 @@ class SpikingNetwork(nn.Module):
         counts = []
         for i, layer in enumerate(self.hidden):
             if (taps := layer.input_taps()) is not None:
-                x = x if isinstance(x, Tensor) else x.to_dense(taps.dtype)
-                x, _ = delayed(x.to(taps.dtype), taps)
+                x = kernels.delayed(x, taps, backend=backend)
             given = layer.kernel_parameters(layer.draw_mask(*_size(x)), x)
             if i + 1 < len(self.hidden):
                 x, of_layer = kernels.neuron_layer(x, given, backend=backend)

@@ -94,3 +94,42 @@ def test_delays_without_recurrence_are_refused(change):
     layer = kernels.NeuronParameters(*case.given, **case.options, taps=taps)
     with pytest.raises(ValueError, match="delays are of recurrent weights"):
         kernels.neuron_layer(case.x, layer)
+
+
+SHAPES = {
+    "plain": (3, 20, 40, 7),
+    "one of each": (1, 1, 1, 1),
+    "fewer steps than taps": (2, 3, 33, 9),
+    "no samples": (0, 5, 4, 3),
+    "whole blocks of units": (2, 11, 64, 4),
+}
+
+
+@needs("cpu")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_delays_on_the_way_in(shape, dtype):
+    batch, steps, units, count = shape
+    torch.manual_seed(0)
+    x = torch.randn(batch, steps, units, dtype=dtype, requires_grad=True)
+    taps = torch.randn(count, units, dtype=dtype, requires_grad=True)
+    pull = torch.randn(batch, steps, units, dtype=dtype)
+    found, wanted = kernels.delayed(x, taps), delayed(x, taps)[0]
+    limit = 1e-12 if dtype == torch.float64 else 1e-4
+    assert torch.allclose(found, wanted, atol=limit)
+    for asked in ([x, taps], [x], [taps]):
+        grads = torch.autograd.grad((found * pull).sum(), asked, retain_graph=True)
+        right = torch.autograd.grad((wanted * pull).sum(), asked, retain_graph=True)
+        for a, b in zip(grads, right, strict=True):
+            assert torch.allclose(a, b, atol=limit)
+
+
+@needs("cpu")
+def test_delays_of_what_does_not_fit():
+    x, taps = torch.ones(2, 5, 4), torch.ones(3, 4)
+    for bad in (torch.ones(3, 5), torch.ones(4), torch.ones(3, 4).int(), torch.ones(0, 4)):
+        with pytest.raises(ValueError, match=r"taps|float32 and float64"):
+            kernels.delayed(x, bad)
+    with pytest.raises(ValueError, match="input of shape"):
+        kernels.delayed(x[0], taps)
+    assert kernels.delayed(x.int(), taps).dtype == torch.float32

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from snn.kernels import surrogates
+from snn.kernels.checked import Prepared, prepare
 from snn.kernels.cpu import programs
 from snn.kernels.parameters import (
     Constant,
@@ -16,10 +17,8 @@ from snn.kernels.parameters import (
     Input,
     LIFParameters,
     NeuronParameters,
-    Prepared,
     ReadoutParameters,
     declared,
-    prepare,
     program_of,
     rows_of,
 )

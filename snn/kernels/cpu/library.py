@@ -101,6 +101,9 @@ class Library(NamedTuple):
     """``(problem, mode) -> status`` by the size of a number in bytes."""
     find_neuron: ctypes._CFuncPtr
     """``(key, size of a number) -> address`` of the functions of an installed neuron, or None."""
+    arrive: dict[int, ctypes._CFuncPtr]
+    """Delays on the way into a layer, by the size of a number; see arrival.hpp."""
+    arrive_backward: dict[int, ctypes._CFuncPtr]
 
 
 def _open(name: str) -> ctypes.CDLL | None:
@@ -146,7 +149,12 @@ def _bind(name: str, dll: ctypes.CDLL) -> Library:
     functions = {4: dll.snn_run_f32, 8: dll.snn_run_f64}
     for function in functions.values():
         function.argtypes, function.restype = (POINTER(Problem), c_int64), ctypes.c_int
-    return Library(name, dll.snn_vector_bytes(), functions, bind_neurons(dll))
+    arrive = {4: dll.snn_arrive_f32, 8: dll.snn_arrive_f64}
+    backward = {4: dll.snn_arrive_backward_f32, 8: dll.snn_arrive_backward_f64}
+    for function in (*arrive.values(), *backward.values()):
+        function.restype = None
+    neurons = bind_neurons(dll)
+    return Library(name, dll.snn_vector_bytes(), functions, neurons, arrive, backward)
 
 
 def bind_neurons(dll: ctypes.CDLL) -> ctypes._CFuncPtr:

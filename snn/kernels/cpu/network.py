@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from snn.kernels.checked import Prepared
 from snn.kernels.cpu.arguments import encoded
+from snn.kernels.cpu.arrival import Arrival
 from snn.kernels.cpu.operators import run_network
 from snn.kernels.cpu.step import TrainingStep
 from snn.kernels.parameters import (
     EncoderParameters,
     LIFParameters,
     NeuronParameters,
-    Prepared,
     ReadoutParameters,
 )
 
@@ -25,6 +26,11 @@ def layer(x: Prepared, layer: LIFParameters | NeuronParameters) -> tuple[Tensor,
     if layer.mask is not None:
         spikes = spikes * layer.mask.to(spikes.dtype)
     return spikes, counts
+
+
+def delayed(x: Tensor, taps: Tensor) -> Tensor:
+    """A sequence as it arrives after its delays."""
+    return Arrival.apply(x, taps)
 
 
 def encoder_layer(x: Prepared, encoder: EncoderParameters) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from snn.events import EventBatch
+from snn.kernels.checked import Prepared
 from snn.kernels.gpu import availability, inputs
 from snn.kernels.gpu.autograd import Encoder, Layer, Readout
 from snn.kernels.gpu.neurons import run_layer
@@ -21,9 +22,14 @@ from snn.kernels.parameters import (
     EncoderParameters,
     LIFParameters,
     NeuronParameters,
-    Prepared,
     ReadoutParameters,
 )
+from snn.neurons.delays import delayed as in_operations
+
+
+def delayed(x: Tensor, taps: Tensor) -> Tensor:
+    """A sequence as it arrives after its delays, in PyTorch operations."""
+    return in_operations(x, taps)[0]
 
 
 def _source(x: Prepared) -> Tensor | EventBatch:

@@ -5,6 +5,7 @@
 #include <omp.h>
 #endif
 
+#include "arrival.hpp"
 #include "layout.hpp"
 #include "network.hpp"
 
