@@ -12,6 +12,8 @@ import pandas as pd
 from snn.analysis.axes import Axes, Axis, find_axes
 from snn.analysis.metric import Metric, choose_metric
 from snn.analysis.records import Records, Run
+from snn.analysis.searched import beyond_limits, metric_of, space_of
+from snn.runs.search_plan import SearchPlan, searches
 
 # What is shown of each run, beside the metric it is ranked by.
 QUANTITIES = ("train", "val", "test", "seconds", "spikes", "synops")
@@ -37,6 +39,7 @@ class Study:
         points: the same per point of the grid, averaged over seeds, best first; with ``n`` runs,
             and ``<quantity>_sd``, the standard deviation over seeds (n - 1).
         notes: what a reader should know before believing the rest.
+        plan: of the search that drew the points; None of a grid.
     """
 
     data: str
@@ -47,6 +50,7 @@ class Study:
     frame: pd.DataFrame
     points: pd.DataFrame
     notes: list[str] = field(default_factory=list)
+    plan: SearchPlan | None = None
 
     @property
     def keys(self) -> list[str]:
@@ -93,6 +97,12 @@ class Study:
         counts = ranked.groupby(self.keys).size()
         return len(counts) == cells and counts.nunique() == 1
 
+    @property
+    def is_search(self) -> bool:
+        """Whether points were drawn, so that means over all other parameters say little."""
+        searched = self.plan is not None or any(axis.is_search for axis in self.axes.axes)
+        return bool(self.keys) and searched and not self.is_full_factorial
+
     def samples(self, split: str) -> int | None:
         """Number of samples of a split, if all runs had the same."""
         counts = {run.result.get(f"data.{split}_samples") for run in self.runs}
@@ -111,11 +121,19 @@ def studies(records: Records, asked: str | None) -> list[Study]:
     """One study per data set, in alphabetical order."""
     completed = records.of_state("completed")
     names = sorted({run.data for run in completed})
-    return [make_study(n, [run for run in completed if run.data == n], asked) for n in names]
+    plans = searches(records.directory)
+    return [
+        make_study(n, [run for run in completed if run.data == n], asked, plans=plans)
+        for n in names
+    ]
 
 
 def make_study(
-    data: str, runs: Sequence[Run], asked: str | None = None, distinct: bool = True
+    data: str,
+    runs: Sequence[Run],
+    asked: str | None = None,
+    distinct: bool = True,
+    plans: Sequence[SearchPlan] = (),
 ) -> Study:
     """Put the completed runs of one data set in order.
 
@@ -124,13 +142,19 @@ def make_study(
         runs: completed ones.
         asked: the metric to rank by.
         distinct: of several records of one task, take the latest.
+        plans: of the searches that drew them, the latest last.
     """
     kept, notes = _distinct(runs) if distinct else (list(runs), [])
-    metric = choose_metric(asked, kept)
+    plan = plans[-1] if plans else None
+    metric = choose_metric(asked or metric_of(plan, kept), kept)
     weights = metric.weights or _weights(kept)
-    axes = find_axes(kept)
+    axes = find_axes(kept, space_of(plans))
     frame = _frame(kept, axes, metric, weights)
-    study = Study(data, kept, axes, metric, weights, frame, _points(frame, axes), notes)
+    if plan is not None:
+        beyond, said = beyond_limits(plan, kept)
+        frame.loc[beyond, "metric"] = np.nan  # listed, and not ranked
+        notes += said
+    study = Study(data, kept, axes, metric, weights, frame, _points(frame, axes), notes, plan)
     study.notes += _warnings(study)
     return study
 
@@ -228,7 +252,7 @@ def _points(frame: pd.DataFrame, axes: Axes) -> pd.DataFrame:
 
 def _warnings(study: Study) -> list[str]:
     notes = []
-    metric, missing = study.metric, int(study.frame["metric"].isna().sum())
+    metric, missing = study.metric, int(study.frame["value"].isna().sum())
     if metric.split == "train":
         notes.append(
             "No validation part: points are ranked by training accuracy, as the thesis did. That "

@@ -26,6 +26,7 @@ NOT_TASK = (
     "logger",
     "model.backend",
     "progress",
+    "search",
     "sweep",
     "test",
     "threads",

@@ -17,20 +17,25 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from snn.errors import BusyError, RunError, SnnError
+from snn.errors import BusyError, PrunedError, RunError, SnnError
 from snn.runs import RunDirectory, config_hash, read_json, write_json
 from snn.runs.run import train_or_go_on
 from snn.runs.state import State, look
 from snn.runs.status import new_status, now
 from snn.sweeps.launchers import has_own_process, threads_of_job
 from snn.sweeps.pace import done_line
+from snn.sweeps.search.pruning import judge_of
 from snn.sweeps.slots import own_gpu
 from snn.training.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
 
 # States of a record that may be replaced: nobody's at work, and none that stands.
-OPEN = (State.NEW, State.INTERRUPTED, State.FAILED)
+OPEN = (State.NEW, State.INTERRUPTED, State.FAILED, State.PRUNED)
+
+
+# Overrides that say how a point was found.
+NOT_RECORDED = ("sweep.", "search")
 
 
 @dataclass(frozen=True)
@@ -68,13 +73,17 @@ def run_point(config: Mapping[str, Any], settings: DictConfig) -> dict[str, Any]
     job = Job(
         config=config,
         path=Path(settings.runtime.output_dir),
-        overrides=[o for o in settings.overrides.task if not o.startswith("sweep.")],
+        overrides=[o for o in settings.overrides.task if not o.startswith(NOT_RECORDED)],
         progress="none" if config["progress"] == "none" else "lines",
         logging=_log_config(settings, console=config["progress"] == "lines"),
     )
-    if has_own_process(launcher):
-        return _run_here(job)
-    result = run_apart(job)
+    try:
+        if has_own_process(launcher):
+            return _run_here(job)
+        result = run_apart(job)
+    except PrunedError as stop:
+        log.info("%s: %s", job.path.name, stop)
+        return {}
     accuracy = result.get("metrics.final.val.accuracy") or result["metrics.final.train.accuracy"]
     log.info("%s", done_line(job.path, accuracy, result["fit_seconds"]))
     return result
@@ -91,14 +100,21 @@ def _log_config(settings: DictConfig, *, console: bool) -> dict[str, Any]:
 def _run_here(job: Job) -> dict[str, Any]:
     try:
         with own_gpu(job.config):
-            run = RunDirectory(job.path)
-            return train_or_go_on(dict(job.config), run, job.overrides, job.progress)
+            return _trained(job)
+    except PrunedError:
+        raise
     except SnnError as error:
         log.error("%s", error)
         raise
     except Exception:
         log.exception("the run failed")
         raise
+
+
+def _trained(job: Job) -> dict[str, Any]:
+    run, judge = RunDirectory(job.path), judge_of(job.config, job.path)
+    config = {**job.config, "search": None} if job.config.get("search") else dict(job.config)
+    return train_or_go_on(config, run, job.overrides, job.progress, judge)
 
 
 class PointError(SnnError):
@@ -111,6 +127,7 @@ def run_apart(job: Job) -> dict[str, Any]:
     Raises:
         BusyError: another process trains it.
         PointError: it failed.
+        PrunedError: a search stopped it.
         RunError: its process was killed; the record says so.
     """
     # A server forks the processes, which has loaded torch once and computed nothing: seconds less
@@ -138,7 +155,7 @@ def run_apart(job: Job) -> dict[str, Any]:
     process.join()
     if kind == "result":
         return content
-    raise {"busy": BusyError, "failed": PointError}[kind](content)
+    raise {"busy": BusyError, "failed": PointError, "pruned": PrunedError}[kind](content)
 
 
 def left_behind(job: Job, pid: int | None, exitcode: int | None) -> dict[str, Any]:
@@ -189,13 +206,15 @@ def _work(job: Job, sender: Connection) -> None:
     _die_with_parent()
     logging.config.dictConfig({**job.logging, "disable_existing_loggers": False})
     quiet_libraries()
-    run = RunDirectory(job.path)
     try:
         with own_gpu(job.config):
-            result = train_or_go_on(dict(job.config), run, job.overrides, job.progress)
+            result = _trained(job)
         sender.send(("result", result))
     except BusyError as error:
         sender.send(("busy", str(error)))
+    except PrunedError as stop:
+        log.info("%s", stop)
+        sender.send(("pruned", str(stop)))
     except SnnError as error:
         log.error("%s", error)
         sender.send(("failed", str(error)))
