@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 
 class SnnSweeper(Sweeper):
-    """Expands a grid and brings every point to its end.
+    """Expands a grid, or draws points in a search, and brings each to its end.
 
     Args:
         params: ``{key: values}`` to sweep over, e.g. ``model.nb_hidden: 50,100,150``; a key that
@@ -35,11 +35,17 @@ class SnnSweeper(Sweeper):
         # Hydra imports this file at every start, also of --help and of jobs.
         from snn.sweeps.hydra import sweep
 
+        def edges(*arguments: Any) -> Sequence[Any]:
+            from snn.analysis.edges import edges  # pandas: not for a grid that stays as it is
+
+            return edges(*arguments)
+
         sweep(
             self.config,
             self.hydra_context,
             self.task_function,
             arguments,
             {str(key): value for key, value in self.params.items()},
+            edges,
         )
         return []

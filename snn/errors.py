@@ -46,6 +46,10 @@ class DivergedError(SnnError):
     """Training whose loss is no longer a number."""
 
 
+class PrunedError(SnnError):
+    """Training that a search has stopped early; it can be gone on with."""
+
+
 class SweepError(SnnError):
     """A sweep that ended with points that are not completed."""
 

@@ -40,6 +40,7 @@ PRELOADED = (
     *("snn.cli.train", "snn.cli.summary", "snn.cli.command", "snn.cli.printout", "rich.live"),
     *("hydra_plugins.snn_sweeper", "pytorch_lightning.loggers"),
     *("torch.utils.tensorboard", "torch.profiler"),
+    *("optuna", "optuna.storages.journal", "optuna.samplers._tpe.sampler"),
     *("matplotlib.pyplot", "PIL.PngImagePlugin", "antlr4", "multiprocessing.forkserver"),
 )
 

@@ -12,6 +12,7 @@ launchers the plugins of ``pip install -e '.[cluster]'``
 docs      mkdocs and what the site needs, ``pip install -e '.[docs]'``
 browser   a Chromium, in which the report of a sweep is tried
 interop   the programs that networks are exported to
+optuna    Optuna, ``pip install -e '.[search]'``
 trackers  Weights & Biases and MLflow, ``pip install -e '.[wandb,mlflow]'``
 ========= ========================================================================================
 """
@@ -85,6 +86,10 @@ def _package(name: str, extra: str = "cluster") -> str | None:
     return None if importlib.util.find_spec(name) else f"no {name}: pip install -e '.[{extra}]'"
 
 
+def _optuna() -> str | None:
+    return _package("optuna", "search")
+
+
 def _data() -> str | None:
     return folder_missing("SNN_DATA") or folder_missing("SNN_GOLDEN")
 
@@ -105,6 +110,7 @@ CHECKS: Mapping[str, Callable[[], str | None]] = {
     "docs": _docs,
     "browser": _browser,
     "interop": _interop,
+    "optuna": _optuna,
     "trackers": _trackers,
 }
 

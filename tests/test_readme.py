@@ -15,6 +15,7 @@ from snn.config.compose import Composer
 from snn.data import __main__ as downloads
 from snn.errors import ConfigError
 from snn.sweeps.points import expand, make_points
+from snn.sweeps.search.space import make_space
 from tests.requirements import demand
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,7 +53,10 @@ def test_commands_are_accepted(command: str, monkeypatch: pytest.MonkeyPatch) ->
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3", job_name="train"):
         composer = Composer(ROOT / "conf", "train")
         params = composer.settings(overrides, RunMode.MULTIRUN).hydra.sweeper.params
-        lines = expand(overrides, dict(params))
+        if any(word.startswith("search=") for word in overrides):
+            lines = make_space(overrides, dict(params)).corners()
+        else:
+            lines = expand(overrides, dict(params))
         assert make_points(composer, lines[::7], ROOT)  # of a grid some: each takes its time
 
 

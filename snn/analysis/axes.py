@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from snn.analysis.records import Run
 from snn.analysis.values import ABSENT, label, number, ordered, shown
 from snn.config.identity import NOT_TASK
+from snn.runs.search_plan import Dimension
 
 # What draws chance: runs that differ in these alone repeat one point.
 REPEATS = ("seed", "data.split_seed", "data.val_speakers")
@@ -34,11 +35,13 @@ class Axis:
         key: dotted configuration key, or a group's name such as ``optimizer``.
         levels: its values as labels, in order.
         short: the key's last part, or all of it where two axes would share that.
+        dimension: where a search draws its values from; None of a grid's axis.
     """
 
     key: str
     levels: tuple[str, ...]
     short: str
+    dimension: Dimension | None = None
 
     @property
     def title(self) -> str:
@@ -58,8 +61,9 @@ class Axis:
 
     @property
     def is_search(self) -> bool:
-        """Whether there are too many values to show one by one."""
-        return len(self.levels) > MOST_LEVELS
+        """Whether its values are drawn, or too many to show one by one."""
+        drawn = self.dimension is not None and self.dimension.is_drawn
+        return len(self.levels) > MOST_LEVELS or (drawn and self.numbers is not None)
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,14 @@ class Axes:
     common: Mapping[str, str]
 
 
-def find_axes(runs: Sequence[Run]) -> Axes:
-    """The keys that vary over runs; seeds and what follows from them are repeats, not an axis."""
+def find_axes(runs: Sequence[Run], space: Mapping[str, Dimension] | None = None) -> Axes:
+    """The keys that vary over runs; seeds and what follows from them are repeats, not an axis.
+
+    Args:
+        runs: completed ones.
+        space: what a search drew from.
+    """
+    space = space or {}
     keys = list(dict.fromkeys(key for run in runs for key in run.config))
     columns = {key: _column(key, runs) for key in keys}
     varying = {key for key, column in columns.items() if len(set(column)) > 1}
@@ -107,7 +117,12 @@ def find_axes(runs: Sequence[Run]) -> Axes:
             chosen[key] = columns[key]
     names = [key.rsplit(".", 1)[-1] for key in chosen]
     axes = tuple(
-        Axis(key, tuple(ordered(column)), name if names.count(name) == 1 else key)
+        Axis(
+            key,
+            tuple(ordered(column)),
+            name if names.count(name) == 1 else key,
+            space.get(key),
+        )
         for name, (key, column) in zip(names, chosen.items(), strict=True)
     )
     common = {

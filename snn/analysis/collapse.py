@@ -38,7 +38,7 @@ class Collapse:
         mask: per run of the study.
         not_finite: those among them whose training loss is not finite.
         limit: training accuracy of the final weights at or below which a run has collapsed.
-        causes: every value of every axis, the most telling first.
+        causes: every value of every axis of few values, the most telling first.
     """
 
     mask: pd.Series
@@ -60,6 +60,8 @@ def find_collapsed(study: Study) -> Collapse | None:
     mask = (accuracy <= limit) | lost
     causes = []
     for axis in study.axes.axes:
+        if axis.is_search:
+            continue  # each value was run once: see explanation
         for code, level in enumerate(axis.shown):
             here = study.frame[axis.key] == code
             causes.append(
@@ -87,6 +89,9 @@ def explanation(study: Study, collapse: Collapse) -> str:
     text = f"{of} collapsed (final training accuracy of at most {limit}"
     lost = int(collapse.not_finite.sum())
     text += f", or a loss that is not finite: {lost})." if lost else ")."
+    text += _ranges(study, collapse)
+    if not collapse.causes:
+        return text
     telling = [c for c in collapse.causes if c.excess >= 0.25 and c.collapsed][:3]
     if not telling:
         return text + " No single parameter value explains them."
@@ -96,3 +101,21 @@ def explanation(study: Study, collapse: Collapse) -> str:
         for c in telling
     ]
     return text + " They gather at " + "; ".join(named) + "."
+
+
+def _ranges(study: Study, collapse: Collapse) -> str:
+    """Of numbers that were drawn: where collapsed runs lie, if others lie elsewhere."""
+    said = []
+    for axis in study.axes.axes:
+        if not axis.is_search or axis.numbers is None:
+            continue
+        fallen = study.frame.loc[collapse.mask, axis.key]
+        rest = study.frame.loc[~collapse.mask, axis.key]
+        if rest.empty:
+            continue
+        low, high = axis.shown[int(fallen.min())], axis.shown[int(fallen.max())]
+        if len(fallen) > 1 and fallen.min() > rest.median():
+            said.append(f"{axis.short} of {low} and more")
+        elif len(fallen) > 1 and fallen.max() < rest.median():
+            said.append(f"{axis.short} of at most {high}")
+    return f" All of them have {' and '.join(said)}." if said else ""

@@ -15,7 +15,7 @@ from snn.analysis.figures.curves import read_curve
 from snn.analysis.figures.scales import is_logarithmic
 from snn.analysis.records import Records, Run
 from snn.analysis.study import Study
-from snn.analysis.values import label, number
+from snn.analysis.values import label, number, shown
 
 MOST_OF_CURVE = 60  # epochs of a curve; of longer ones, so many are shown
 CURVES = {"val": "val/accuracy", "train": "train/accuracy"}
@@ -123,7 +123,7 @@ def _value(column: dict[str, Any], run: Run, study: Study | None, place: int) ->
     text = known[place] if known else label(run.config[key]) if key in run.config else None
     if text is None:
         return run.overrides.get(key)
-    return number(text) if column["number"] else text
+    return number(shown(text)) if column["number"] else text
 
 
 def _link(run: Run, folder: Path) -> str:

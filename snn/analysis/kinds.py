@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from snn.analysis.costs import energy_source
 from snn.analysis.records import Run
-from snn.analysis.study import Study, energy_source
+from snn.analysis.study import Study
 from snn.analysis.tables import Table, brief, percent, significant, with_spread
 from snn.analysis.values import label, ordered
 from snn.energy.operations import CRITICISM, PAYS_BELOW

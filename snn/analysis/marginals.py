@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from snn.analysis.costs import energy_source
 from snn.analysis.recommend import marginal_means
-from snn.analysis.study import Study, energy_source
+from snn.analysis.study import Study
 from snn.analysis.tables import Table, with_spread
 
 MOST_OF_SEARCH = 10  # values shown of an axis that has too many for a grid

@@ -12,7 +12,7 @@ from snn.analysis.metric import Metric, choose_metric
 from snn.analysis.records import Records, Run
 from snn.analysis.values import number_label
 from snn.errors import RunError
-from snn.runs.sweep_plan import is_driven, planned_points
+from snn.runs.sweep_plan import is_driven, planned_points, planned_total
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Progress:
         total: points of the sweep; None if unknown.
         best: the best completed run and what it reached, in words; empty before the first.
         seconds_left: estimate; None without a completed run or a total.
+        pruned: runs that a search stopped early.
     """
 
     done: int
@@ -36,13 +37,14 @@ class Progress:
     total: int | None
     best: str
     seconds_left: float | None
+    pruned: int = 0
 
     @property
     def left(self) -> int | None:
         """Points that have not begun."""
         if self.total is None:
             return None
-        return max(0, self.total - self.done - self.running - self.failed)
+        return max(0, self.total - self.done - self.running - self.failed - self.pruned)
 
     @property
     def is_over(self) -> bool:
@@ -52,6 +54,7 @@ class Progress:
     def line(self) -> str:
         """Everything in one line."""
         parts = [f"{self.done} done", f"{self.running} running", f"{self.failed} failed"]
+        parts += [f"{self.pruned} pruned"] if self.pruned else []
         if self.left is not None:
             parts.append(f"{self.left} left of {self.total}")
         if self.damaged:
@@ -72,9 +75,12 @@ def progress(
         planned: names of the points, or how many they are; None if unknown.
     """
     total = planned if isinstance(planned, int | None) else len(set(planned) | _names(records))
+    if total is not None and not isinstance(planned, int):
+        total = max(total, planned_total(records.directory) or 0)  # a search draws as it goes
     done, running = records.of_state("completed"), records.of_state("running")
     failed = records.of_state("failed", "interrupted")
-    known = len(done) + len(running) + len(failed)
+    pruned = len(records.of_state("pruned"))
+    known = len(done) + len(running) + len(failed) + pruned
     return Progress(
         done=len(done),
         running=len(running),
@@ -84,6 +90,7 @@ def progress(
         total=None if total is None else max(total, known),
         best=_best(done, asked),
         seconds_left=_time_left(done, running, known, total),
+        pruned=pruned,
     )
 
 

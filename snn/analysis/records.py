@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from snn.config.identity import flatten, task_config
-from snn.errors import RunError
+from snn.errors import PrunedError, RunError
 from snn.files import read_json
 from snn.runs.result import RESULT_VERSION
 from snn.runs.status import Interrupted, is_live
@@ -17,7 +17,11 @@ from snn.runs.status import Interrupted, is_live
 RUN_FILES = frozenset({"status.json", "result.json", "metrics.csv"})
 # What lies inside a run or a summary, and never holds a run.
 NOT_SEARCHED = frozenset({"checkpoints", "tensorboard", "summary"})
-STATES = ("completed", "running", "failed", "interrupted")
+STATES = ("completed", "running", "failed", "interrupted", "pruned")
+
+
+# States by the error in a record, if not that of a failure.
+ENDED_BY = {Interrupted.__name__: "interrupted", PrunedError.__name__: "pruned"}
 
 
 @dataclass
@@ -27,8 +31,8 @@ class Run:
     Attributes:
         path: its directory.
         name: the directory relative to the one that is summarised.
-        state: ``completed``, ``running``, ``failed``, or ``interrupted`` (stopped by a signal, or
-            the record says running but its process is gone).
+        state: ``completed``, ``running``, ``failed``, ``interrupted`` (stopped by a signal, or the
+            record says running but its process is gone), or ``pruned`` (stopped by a search).
         config: what decides its result: ``{dotted key: value}``.
         overrides: ``{key: text}`` of its command line.
         result: the flat entries of ``result.json``; empty unless completed.
@@ -150,8 +154,8 @@ def read_run(path: Path, name: str) -> Run:
         raise RunError(f"{path}/status.json: unknown state {state!r}")
     if state == "running" and not is_live(path / "status.json", status):
         state = "interrupted"
-    if state == "failed" and (status.get("error") or {}).get("type") == Interrupted.__name__:
-        state = "interrupted"
+    if state == "failed":
+        state = ENDED_BY.get((status.get("error") or {}).get("type"), state)
     if state != "completed":
         config = _mapping(path / "config.json") if (path / "config.json").exists() else {}
         return Run(path, name, state, _task(config, path / "config.json"), status=status)

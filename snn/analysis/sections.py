@@ -15,8 +15,11 @@ from snn.analysis.fitted import fit
 from snn.analysis.fixed import fixed_table, hardware_table
 from snn.analysis.kinds import COMPARED, comparison, has_both, kinds_tables
 from snn.analysis.marginals import values_table
+from snn.analysis.narrow import narrowed, regions, regions_table
 from snn.analysis.recommend import extensions
 from snn.analysis.report import Picture, Section
+from snn.analysis.searched import drawn_by
+from snn.analysis.shares import shares
 from snn.analysis.study import Study
 from snn.analysis.tables import Table
 from snn.analysis.views import (
@@ -36,8 +39,12 @@ VALUES, THESIS_VIEW = "values_", "thesis_"
 TABLES = (
     *("best", "ranking", "seeds", "recommended", "values", "thesis", "fixed", "hardware"),
     *("effects", "effects_without_collapsed", "ablation", "collapsed", "unfinished", "damaged"),
+    "regions",
 )
-FIGURES = ("effects", "main_effects", "interactions", "costs", "parallel", "curves", "collapsed")
+FIGURES = (
+    *("effects", "main_effects", "interactions", "costs", "parallel", "curves", "collapsed"),
+    "best_so_far",
+)
 OURS = frozenset({*TABLES, *FIGURES})  # files that a new summary may remove
 
 
@@ -78,6 +85,8 @@ def find_effects(study: Study, without: Collapse | None = None) -> tuple[Decompo
         return None, "Nothing was varied but the seed: there are no effects to tell apart."
     if len(ranked) < 3 or ranked["metric"].nunique() < 2:
         return None, "Too few different results to tell effects apart."
+    if study.is_search:
+        return shares(ranked, study.axes.axes)
     if study.is_full_factorial and len(frame) == len(study.frame):
         return decompose(ranked, study.keys), ""
     numbers = {axis.key: axis.numbers for axis in study.axes.axes}
@@ -100,7 +109,8 @@ def study_sections(
     curves = Section(prefix + "Training")
     shared = Section(prefix + "What all runs share")
     _add_result(result, study)
-    if (ablation := find_ablation(study, view.base)) is not None:
+    compares = view.base is not None or not study.is_search
+    if compares and (ablation := find_ablation(study, view.base)) is not None:
         depends.tables.append(ablation_table(study, ablation))
     if len(study.points) > 1 and study.frame["metric"].notna().any():
         ranking.tables.append(ranking_table(study))
@@ -109,7 +119,9 @@ def study_sections(
     if has_both(study):
         kinds.tables += kinds_tables(study)
         kinds.paragraphs += comparison(study)
-    if study.keys:
+    if study.is_search:
+        _add_search(values, study, directory)
+    elif study.keys:
         values.tables += [recommended_table(study), values_table(study)]
         _add_extensions(values, study, directory)
     else:
@@ -137,12 +149,31 @@ def study_sections(
     return sections
 
 
+def _add_search(section: Section, study: Study, directory: Path) -> None:
+    """Where good points lie, and how to go on there."""
+    found = regions(study)
+    if not found:
+        return
+    section.tables.append(regions_table(study, found))
+    command = narrowed(study, found, directory)
+    if command is not None:
+        section.commands.append(f"# searches on where the good points lie\n{command}")
+    elif study.plan is not None:
+        section.paragraphs.append(
+            "Good points lie all over the space: more trials (a larger search.n_trials) will tell "
+            "more than a narrower search."
+        )
+
+
 def _add_result(section: Section, study: Study) -> None:
     """The best point, whether another choice is as good, and the command that trains it."""
     if not study.frame["metric"].notna().any():
         return
     section.tables.append(best_table(study))
-    section.paragraphs += which_to_take(study)
+    if study.is_search:
+        section.paragraphs += drawn_by(study.plan)
+    else:
+        section.paragraphs += which_to_take(study)
     command = best_command(study)
     if command is not None:
         section.commands.append(f"# trains the best point anew\n{command}")
@@ -169,10 +200,9 @@ def _add_effects(
             section.paragraphs.append(why)
         return
     section.tables.append(effects_table(study, effects))
-    if not effects.exact:
+    if not effects.exact and not study.is_search:
         section.warnings.append(
-            "The grid is incomplete, unbalanced, or a search over many values: its effects "
-            "are fitted, not exact."
+            "The grid is incomplete or unbalanced: its effects are fitted, not exact."
         )
     if collapse is not None and collapse.mask.any() and (~collapse.mask).sum() >= FEWEST:
         # One value that lets runs collapse hides what all others do.
@@ -201,7 +231,7 @@ def _add_collapse(section: Section, study: Study, collapse: Collapse | None) -> 
         )
         return
     section.paragraphs.append(explanation(study, collapse))
-    if collapse.mask.any() and study.keys:
+    if collapse.mask.any() and collapse.causes:
         section.tables.append(collapsed_table(study, collapse))
 
 

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 
 import numpy as np
 import pandas as pd
 
 from snn.analysis.axes import Axes, Axis, find_axes
+from snn.analysis.costs import (
+    number_of,
+    operations,
+    spikes,
+    synaptic_operations,
+    training_joules,
+)
 from snn.analysis.metric import Metric, choose_metric
 from snn.analysis.records import Records, Run
+from snn.analysis.searched import beyond_limits, metric_of, space_of
 from snn.energy.operations import operations_joules
+from snn.runs.search_plan import SearchPlan, searches
 
 # What is shown of each run, beside the metric it is ranked by.
 QUANTITIES = (
     *("train", "val", "test", "seconds", "spikes", "synops"),
     *("joules", "joules_per_sample", "macs", "acs", "arithmetic"),
 )
-# Share of the training that counters must have covered for its energy to be shown.
-COVERED = 0.95
-# Where activity is read from: what is chosen by comes before what is reported once.
-MEASURED = ("val", "test", "train")
 
 
 @dataclass
@@ -44,6 +48,7 @@ class Study:
         points: the same per point of the grid, averaged over seeds, best first; with ``n`` runs,
             and ``<quantity>_sd``, the standard deviation over seeds (n - 1).
         notes: what a reader should know before believing the rest.
+        plan: of the search that drew the points; None of a grid.
     """
 
     data: str
@@ -54,6 +59,7 @@ class Study:
     frame: pd.DataFrame
     points: pd.DataFrame
     notes: list[str] = field(default_factory=list)
+    plan: SearchPlan | None = None
 
     @property
     def keys(self) -> list[str]:
@@ -100,6 +106,12 @@ class Study:
         counts = ranked.groupby(self.keys).size()
         return len(counts) == cells and counts.nunique() == 1
 
+    @property
+    def is_search(self) -> bool:
+        """Whether points were drawn, so that means over all other parameters say little."""
+        searched = self.plan is not None or any(axis.is_search for axis in self.axes.axes)
+        return bool(self.keys) and searched and not self.is_full_factorial
+
     def samples(self, split: str) -> int | None:
         """Number of samples of a split, if all runs had the same."""
         counts = {run.result.get(f"data.{split}_samples") for run in self.runs}
@@ -118,11 +130,19 @@ def studies(records: Records, asked: str | None) -> list[Study]:
     """One study per data set, in alphabetical order."""
     completed = records.of_state("completed")
     names = sorted({run.data for run in completed})
-    return [make_study(n, [run for run in completed if run.data == n], asked) for n in names]
+    plans = searches(records.directory)
+    return [
+        make_study(n, [run for run in completed if run.data == n], asked, plans=plans)
+        for n in names
+    ]
 
 
 def make_study(
-    data: str, runs: Sequence[Run], asked: str | None = None, distinct: bool = True
+    data: str,
+    runs: Sequence[Run],
+    asked: str | None = None,
+    distinct: bool = True,
+    plans: Sequence[SearchPlan] = (),
 ) -> Study:
     """Put the completed runs of one data set in order.
 
@@ -131,13 +151,19 @@ def make_study(
         runs: completed ones.
         asked: the metric to rank by.
         distinct: of several records of one task, take the latest.
+        plans: of the searches that drew them, the latest last.
     """
     kept, notes = _distinct(runs) if distinct else (list(runs), [])
-    metric = choose_metric(asked, kept)
+    plan = plans[-1] if plans else None
+    metric = choose_metric(asked or metric_of(plan, kept), kept)
     weights = metric.weights or _weights(kept)
-    axes = find_axes(kept)
+    axes = find_axes(kept, space_of(plans))
     frame = _frame(kept, axes, metric, weights)
-    study = Study(data, kept, axes, metric, weights, frame, _points(frame, axes), notes)
+    if plan is not None:
+        beyond, said = beyond_limits(plan, kept)
+        frame.loc[beyond, "metric"] = np.nan  # listed, and not ranked
+        notes += said
+    study = Study(data, kept, axes, metric, weights, frame, _points(frame, axes), notes, plan)
     study.notes += _warnings(study)
     return study
 
@@ -169,71 +195,27 @@ def _weights(runs: Sequence[Run]) -> str:
     return "best" if 2 * having >= len(runs) and having else "final"
 
 
-def _number(value: object) -> float:
-    usable = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if usable and isfinite(value) else np.nan
-
-
-def spikes(run: Run, weights: str) -> float:
-    """Spikes of all hidden layers per sample, of the validation part if there is one."""
-    for split in MEASURED:
-        prefix, end = f"metrics.{weights}.{split}.hidden", "/spikes_per_sample"
-        found = [v for k, v in run.result.items() if k.startswith(prefix) and k.endswith(end)]
-        if found:
-            return float(np.sum([_number(v) for v in found]))
-    return np.nan
-
-
-def synaptic_operations(run: Run, weights: str) -> float:
-    """Synaptic operations per sample, of the same part."""
-    keys = [f"metrics.{weights}.{split}.synops_per_sample" for split in MEASURED]
-    found = next((run.result[key] for key in keys if key in run.result), None)
-    return _number(found)
-
-
-def training_joules(run: Run) -> float:
-    """Energy of a run's training, if all of it was counted."""
-    covered = _number(run.result.get("energy.training.seconds"))
-    whole = covered >= COVERED * _number(run.result.get("fit_seconds"))
-    return _number(run.result.get("energy.training.joules")) if whole else np.nan
-
-
-def energy_source(runs: Sequence[Run]) -> str:
-    """``measured``, ``estimated``, ``none``, or the sources of runs that differ in it."""
-    found = {str(run.result.get("energy.source") or "none") for run in runs}
-    if len(found) == 1:
-        return found.pop()
-    named = " and ".join(sorted(found - {"none"}, reverse=True))
-    return f"{named}, not in all runs" if "none" in found else named
-
-
-def operations(run: Run, weights: str, kind: str) -> float:
-    """Effective ``macs`` or ``acs`` per sample, as NeuroBench counts them."""
-    keys = [f"metrics.{weights}.{split}.neurobench/effective_{kind}" for split in MEASURED]
-    return _number(next((run.result[key] for key in keys if key in run.result), None))
-
-
 def _frame(runs: Sequence[Run], axes: Axes, metric: Metric, weights: str) -> pd.DataFrame:
     columns: dict[str, list] = {
         axis.key: [axis.levels.index(value) for value in axes.values[axis.key]]
         for axis in axes.axes
     }
-    columns["value"] = [_number(run.result.get(metric.key)) for run in runs]
+    columns["value"] = [number_of(run.result.get(metric.key)) for run in runs]
     for split in ("train", "val", "test"):
         key = f"metrics.{weights}.{split}.accuracy"
-        columns[split] = [_number(run.result.get(key)) for run in runs]
-    columns["seconds"] = [_number(run.result.get("fit_seconds")) for run in runs]
+        columns[split] = [number_of(run.result.get(key)) for run in runs]
+    columns["seconds"] = [number_of(run.result.get("fit_seconds")) for run in runs]
     columns["spikes"] = [spikes(run, weights) for run in runs]
     columns["synops"] = [synaptic_operations(run, weights) for run in runs]
     columns["joules"] = [training_joules(run) for run in runs]
     each = "energy.inference.joules_per_sample"
-    columns["joules_per_sample"] = [_number(run.result.get(each)) for run in runs]
+    columns["joules_per_sample"] = [number_of(run.result.get(each)) for run in runs]
     for kind in ("macs", "acs"):
         columns[kind] = [operations(run, weights, kind) for run in runs]
     columns["arithmetic"] = list(map(operations_joules, columns["macs"], columns["acs"]))
     frame = pd.DataFrame(columns)
     frame["metric"] = frame["value"] if metric.higher_is_better else -frame["value"]
-    ties = [_number(run.result.get(metric.tie_breaker or "")) for run in runs]
+    ties = [number_of(run.result.get(metric.tie_breaker or "")) for run in runs]
     frame["tie"] = -pd.Series(ties, index=frame.index, dtype=float)
     drawn = {key.rsplit(".", 1)[-1]: column for key, column in axes.repeats.items()}
     frame["repeat"] = [
@@ -263,7 +245,7 @@ def _points(frame: pd.DataFrame, axes: Axes) -> pd.DataFrame:
 
 def _warnings(study: Study) -> list[str]:
     notes = []
-    metric, missing = study.metric, int(study.frame["metric"].isna().sum())
+    metric, missing = study.metric, int(study.frame["value"].isna().sum())
     if metric.split == "train":
         notes.append(
             "No validation part: points are ranked by training accuracy, as the thesis did. That "

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from snn.analysis.collapse import Collapse
+from snn.analysis.costs import energy_source
 from snn.analysis.effects import HIGHER, RESIDUAL, SHARED, Decomposition
 from snn.analysis.recommend import Choice, point_of, recommend
 from snn.analysis.records import Records
 from snn.analysis.statistics import wilson
-from snn.analysis.study import Study, energy_source
+from snn.analysis.study import Study
 from snn.analysis.tables import (
     Table,
     brief,

@@ -77,7 +77,9 @@ def picture(now: Progress, records: Records) -> Group:
     """A bar, the counts, what is running."""
     parts: list = []
     if now.total:
-        parts.append(ProgressBar(total=now.total, completed=now.done + now.failed, width=60))
+        parts.append(
+            ProgressBar(total=now.total, completed=now.done + now.failed + now.pruned, width=60)
+        )
     parts.append(Text(now.line()))
     for run in records.of_state("running")[:8]:
         parts.append(Text(f"running: {run.name} on {run.status.get('host', '?')}", style="dim"))

@@ -7,6 +7,7 @@ directory cannot be used, so that nothing was trained, 128 + n stopped by signal
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -99,7 +100,11 @@ def _search_path(folder: str) -> str:
 
 def _check_run(composer: Composer, overrides: Sequence[str]) -> None:
     """Check a single run, and its directory before Hydra writes there."""
-    swept = [o.input_line for o in parse(overrides) if o.is_sweep_override()]
+    parsed = parse(overrides)
+    swept = [o.input_line for o in parsed if o.is_sweep_override()]
+    searched = [o.input_line for o in parsed if o.key_or_group == "search" and o.value()]
+    if searched:
+        raise SnnError(f"{searched[0]}: a search is many runs; give -m: {program('train')} -m ...")
     if swept:
         raise SnnError(
             f"{swept[0]}: several values are a sweep; give -m: {program('train')} -m ..."
@@ -113,11 +118,14 @@ def _check_run(composer: Composer, overrides: Sequence[str]) -> None:
 def _check_sweep(composer: Composer, overrides: Sequence[str], hydra: Any) -> None:
     parsed = parse(overrides)
     for override in parsed:
-        if override.is_sweep_override() and override.key_or_group.split(".")[0] == "sweep":
-            raise SnnError(f"{override.input_line}: one sweep at a time, so one value")
+        kind = re.split(r"[./]", override.key_or_group)[0]
+        if override.is_sweep_override() and kind in ("sweep", "search"):
+            raise SnnError(f"{override.input_line}: one {kind} at a time, so one value")
     chosen = str(hydra.sweeper.get("_target_", ""))
     if chosen.endswith(".SnnSweeper"):
         return  # it composes and checks every point itself
+    if any(o.key_or_group == "search" and o.value() for o in parsed):
+        raise SnnError(f"search: draws points itself; leave out hydra/sweeper, not {chosen}")
     # Another sweeper chooses its points as it goes; what it is not to choose can be checked.
     fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
     composer.checked(fixed, here=False)

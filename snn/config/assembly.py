@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ def build(
     overridden: Mapping[str, str] | None = None,
     swept: Mapping[str, str] | None = None,
     sweep: str | None = None,
+    watchers: Sequence[pl.Callback] = (),
 ) -> Parts:
     """Everything from a resolved and checked configuration; loads the data.
 
@@ -82,6 +83,7 @@ def build(
         overridden: keys and values that the command line set, to be shown as hyper-parameters.
         swept: those that tell the points of the run's sweep apart, to be shown instead.
         sweep: name of that sweep.
+        watchers: callbacks beside those of the configuration.
 
     Raises:
         SnnError: some object refuses its parameters, or the data cannot be read.
@@ -114,7 +116,10 @@ def build(
     trainer = make_trainer(
         config["trainer"],
         logger=loggers,
-        callbacks=[EpochSeed(config["seed"]), stopwatch, energy, *callbacks.values(), *drawn],
+        callbacks=[
+            *(EpochSeed(config["seed"]), stopwatch, energy),
+            *(*callbacks.values(), *watchers, *drawn),
+        ],
         default_root_dir=str(run_dir),
         enable_progress_bar=False,
     )

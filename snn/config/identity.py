@@ -27,6 +27,7 @@ NOT_TASK = (
     "logger",
     "model.backend",
     "progress",
+    "search",
     "sweep",
     "test",
     "threads",

@@ -32,6 +32,23 @@ class SweepOptions(BaseModel):
     dry_run: bool
     redo: bool | Literal["all"]
     slots_per_gpu: Annotated[int, Field(gt=0)]
+    extend: bool = False
+    extend_most: Count = 3
+
+
+class SearchOptions(BaseModel):
+    """What a search seeks, and how its points are drawn."""
+
+    model_config = _STRICT
+
+    n_trials: Count
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    objectives: Annotated[list[str], Field(min_length=1)]
+    limits: dict[str, float | None]
+    storage: Literal["journal", "sqlite"]
+    sampler: dict[str, Any]
+    pruner: dict[str, Any] | None
+    trial: str | None
 
 
 class Root(BaseModel):
@@ -54,6 +71,7 @@ class Root(BaseModel):
     ckpt_path: str | None
     test: bool
     sweep: SweepOptions
+    search: SearchOptions | None = None
 
 
 _Momentum = Annotated[float, Field(ge=0, lt=1)]
@@ -102,6 +120,19 @@ def check(config: Mapping[str, Any]) -> None:
         _check_cheaply(group, config.get(group) or {})
     for key in Root.model_fields:
         _walk(key, config.get(key))
+
+
+def check_search(search: Mapping[str, Any]) -> None:
+    """Check the node of a search.
+
+    Raises:
+        ConfigError: as :func:`check`.
+    """
+    _validate(SearchOptions, search, "search.")
+    for group in ("sampler", "pruner"):
+        _walk(f"search.{group}", search[group])
+    if "_target_" not in search["sampler"]:
+        raise ConfigError("search.sampler._target_", None, "given: choose a search/sampler=...")
 
 
 def _check_cheaply(group: str, node: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,22 @@ import pytorch_lightning as pl
 import torch
 
 from snn.config.assembly import Parts, build
-from snn.errors import RunError
+from snn.errors import PrunedError, RunError
 from snn.runs import RunDirectory, config_hash, make_result, recorded, write_json
 from snn.runs.environment import environment
 from snn.runs.state import State, look
 from snn.runs.status import now
 from snn.runs.sweep_plan import planned_points, sweep_of
 from snn.runs.swept import swept_values, values_of
+from snn.training.callbacks import Judged
 from snn.training.energy import inference_energy
 from snn.training.evaluation import Metrics, measure
 from snn.training.trackers import closed
 
 log = logging.getLogger(__name__)
+
+# Is told an epoch, counted from 1, and its metrics; says whether to stop.
+Judge = Callable[[int, Mapping[str, float]], bool]
 
 
 def train(
@@ -48,17 +52,24 @@ def train(
 
 
 def train_or_go_on(
-    config: dict[str, Any], run: RunDirectory, overrides: Sequence[str], progress: str
+    config: dict[str, Any],
+    run: RunDirectory,
+    overrides: Sequence[str],
+    progress: str,
+    judge: Judge | None = None,
 ) -> dict[str, Any]:
     """Bring a point of a sweep to its end, from wherever its directory shows it to be.
 
     A completed run is not trained again: its stored result is returned. An interrupted or failed
-    one goes on from its last checkpoint. One that is completed but for its test part is measured.
+    one goes on from its last checkpoint, and so does one that a search stopped. One that is
+    completed but for its test part is measured.
 
     Args, returns: as :func:`train`.
+        judge: may stop it after an epoch.
 
     Raises:
         BusyError: another process trains it.
+        PrunedError: the judge stopped it.
         RunError: the directory holds something else, or a damaged record.
     """
     with run.owned():
@@ -72,7 +83,7 @@ def train_or_go_on(
             # The weights that were asked about before: training anew would be another answer.
             run.load_weights(run.last)
             return _recorded(config, run, overrides, progress, run.last)
-        return _recorded(config, run, overrides, progress, _usable_checkpoint(run))
+        return _recorded(config, run, overrides, progress, _usable_checkpoint(run), judge)
 
 
 def _usable_checkpoint(run: RunDirectory) -> Path | None:
@@ -93,11 +104,12 @@ def _recorded(
     overrides: Sequence[str],
     progress: str,
     checkpoint: Path | None,
+    judge: Judge | None = None,
 ) -> dict[str, Any]:
     facts = {"config_hash": config_hash(config), "overrides": list(overrides)}
     with recorded(run.status, facts):
         write_json(run.config, config)
-        result = _train(config, run, overrides, progress, checkpoint)
+        result = _train(config, run, overrides, progress, checkpoint, judge)
         write_json(run.result, result)
         return result
 
@@ -108,11 +120,17 @@ def _train(
     overrides: Sequence[str],
     progress: str,
     checkpoint: Path | None,
+    judge: Judge | None,
 ) -> dict[str, Any]:
     start = now()
+    if judge is not None and checkpoint is not None:
+        epochs = run.load_weights(checkpoint)[1] + 1
+        if judge(epochs, {}):  # it was decided before the run was killed
+            raise PrunedError(f"stopped after epoch {epochs} of {config['trainer']['max_epochs']}")
     if config["threads"]:
         torch.set_num_threads(config["threads"])
     pl.seed_everything(config["seed"], workers=True, verbose=False)
+    judged = Judged(judge) if judge is not None else None
     parts = build(
         config,
         run.path,
@@ -121,6 +139,7 @@ def _train(
         overridden=values_of(overrides),
         swept=swept_values(planned_points(run.path.parent) or {}, run.path.name),
         sweep=sweep_of(run.path),
+        watchers=[judged] if judged else [],
     )
     log.info("%s", _data_line(parts.datamodule.summary))
     if checkpoint is not None:
@@ -130,6 +149,10 @@ def _train(
         parts.trainer.fit(
             parts.module, datamodule=parts.datamodule, ckpt_path=checkpoint, weights_only=True
         )
+        if judged is not None and judged.stopped is not None:
+            raise PrunedError(
+                f"stopped after epoch {judged.stopped} of {config['trainer']['max_epochs']}"
+            )
         final, best, best_epoch = _measured(parts, run)
         if parts.hyper_parameters is not None:
             parts.hyper_parameters.finish(parts.trainer, final)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from snn.config.identity import config_hash, differences
-from snn.errors import RunError
+from snn.errors import PrunedError, RunError
 from snn.files import read_json
 from snn.runs.directory import RunDirectory, checked_sections
 from snn.runs.result import RESULT_VERSION
@@ -22,12 +22,18 @@ class State(StrEnum):
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
+    PRUNED = "pruned"
+    """Stopped early by a search; whoever wants it whole goes on from its last checkpoint."""
     UNTESTED = "untested"
     """Completed with ``test=false``, and wanted with its test part."""
     COMPLETED = "completed"
     REFUSED = "refused"
     """The directory holds something that must not be touched: another run's record, one of a
     newer version, a damaged one."""
+
+
+# States by the error in a record, if not that of a failure.
+ENDED_BY = {Interrupted.__name__: State.INTERRUPTED, PrunedError.__name__: State.PRUNED}
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ def look(run: RunDirectory, config: Mapping[str, Any]) -> Found:
     kind = error.get("type", "unknown error")
     lines = str(error.get("message", "")).strip().splitlines() or [""]
     reason = f"{kind}: {lines[0]}".rstrip(": ")
-    return Found(State.INTERRUPTED if kind == Interrupted.__name__ else State.FAILED, reason)
+    return Found(ENDED_BY.get(kind, State.FAILED), reason)
 
 
 def _completed(run: RunDirectory, config: Mapping[str, Any]) -> Found:

@@ -16,7 +16,10 @@ PLAN, DRIVER = "sweep.json", "sweep_status.json"
 
 
 def write_plan(
-    directory: Path, points: Iterable[tuple[str, Iterable[str]]], command: Iterable[str]
+    directory: Path,
+    points: Iterable[tuple[str, Iterable[str]]],
+    command: Iterable[str],
+    total: int | None = None,
 ) -> None:
     """Write the plan.
 
@@ -24,6 +27,7 @@ def write_plan(
         directory: the sweep's.
         points: ``(name of the run's directory, its overrides)``.
         command: the command line behind it.
+        total: how many points there will be, if not all are known yet.
 
     Raises:
         RunError: it cannot be written.
@@ -33,20 +37,30 @@ def write_plan(
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": list(command),
         "points": {name: list(overrides) for name, overrides in points},
+        **({} if total is None else {"total": total}),
     }
     write_json(directory / PLAN, plan)
 
 
 def planned_points(directory: Path) -> Mapping[str, list[str]] | None:
     """``{name: overrides}`` of the plan in a directory; None if there is none that can be read."""
+    return _plan(directory).get("points")
+
+
+def planned_total(directory: Path) -> int | None:
+    """How many points there are, or will be; None if no plan can be read."""
+    plan = _plan(directory)
+    total, points = plan.get("total"), plan.get("points")
+    return max(total if isinstance(total, int) else 0, len(points)) if plan else None
+
+
+def _plan(directory: Path) -> dict[str, Any]:
     try:
         plan = read_json(directory / PLAN)
     except RunError:
-        return None
-    points = plan.get("points") if isinstance(plan, dict) else None
-    if not isinstance(points, dict) or plan.get("schema_version", 0) > PLAN_VERSION:
-        return None
-    return points
+        return {}
+    usable = isinstance(plan.get("points"), dict) and plan.get("schema_version", 0) <= PLAN_VERSION
+    return plan if usable else {}
 
 
 def sweep_of(run_dir: Path) -> str | None:

@@ -46,9 +46,16 @@ def swept_values(points: Mapping[str, Sequence[str]], name: str) -> dict[str, st
 
 def word(key: str, value: str) -> str:
     """A key and its value in a word: ``hidden100``, ``lr0.01``; of a group its choice, ``sgd``."""
-    text = re.sub(r"[^\w.+-]+", "x", value.strip("[]'\" "))
+    text = re.sub(r"[^\w.+-]+", "x", _brief(value).strip("[]'\" "))
     is_choice = "." not in key and re.fullmatch(r"[A-Za-z]\w*", text) and text not in WORDS
     return text if is_choice else f"{SHORT.get(key, re.split(r'[./@]', key)[-1])}{text}"
 
 
+def _brief(value: str) -> str:
+    """A number that was drawn at random, to four digits; anything else as it is."""
+    drawn = len(value) > DRAWN and re.fullmatch(r"[+-]?\d*\.?\d+(e[+-]?\d+)?", value, re.I)
+    return f"{float(value):.4g}" if drawn else value
+
+
 WORDS = ("true", "false", "null", "off")
+DRAWN = 9  # characters of a number that nobody has typed

@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from snn.config.compose import resolved
 from snn.config.schema import check
-from snn.errors import BusyError, SnnError
+from snn.errors import BusyError, PrunedError, SnnError
 from snn.sweeps.compositions import Compositions
 from snn.sweeps.job import Job, Running, job_of, line_of, start
 from snn.sweeps.launch import PointStopped
@@ -148,6 +148,9 @@ def _ended(config: DictConfig, prepared: Prepared, point: Running) -> Exception 
     try:
         result = point.result()
         log.info("%s", line_of(prepared.job, result))
+        return None
+    except PrunedError as stop:
+        log.info("%s: %s", prepared.job.path.name, stop)
         return None
     except SnnError as error:
         stop = PointStopped(str(error))

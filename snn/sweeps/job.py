@@ -19,7 +19,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from snn.errors import BusyError, RunError, SnnError
+from snn.errors import BusyError, PrunedError, RunError, SnnError
 from snn.runs import RunDirectory, config_hash, read_json, write_json
 from snn.runs.state import State, look
 from snn.runs.status import new_status, now
@@ -33,7 +33,11 @@ log = logging.getLogger(__name__)
 SERVER = "snn.sweeps.server"
 
 # States of a record that may be replaced: nobody's at work, and none that stands.
-OPEN = (State.NEW, State.INTERRUPTED, State.FAILED)
+OPEN = (State.NEW, State.INTERRUPTED, State.FAILED, State.PRUNED)
+
+
+# Overrides that say how a point was found.
+NOT_RECORDED = ("sweep.", "search")
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,13 @@ def run_point(config: Mapping[str, Any], settings: DictConfig) -> dict[str, Any]
         SnnError: it failed; its log says more.
     """
     job = job_of(config, settings)
-    if has_own_process(OmegaConf.to_container(settings.launcher)):
-        return _run_here(job)
-    result = run_apart(job)
+    try:
+        if has_own_process(OmegaConf.to_container(settings.launcher)):
+            return _run_here(job)
+        result = run_apart(job)
+    except PrunedError as stop:
+        log.info("%s: %s", job.path.name, stop)
+        return {}
     log.info("%s", line_of(job, result))
     return result
 
@@ -81,7 +89,7 @@ def job_of(config: Mapping[str, Any], settings: DictConfig) -> Job:
     return Job(
         config=config,
         path=Path(settings.runtime.output_dir),
-        overrides=[o for o in settings.overrides.task if not o.startswith("sweep.")],
+        overrides=[o for o in settings.overrides.task if not o.startswith(NOT_RECORDED)],
         progress="none" if config["progress"] == "none" else "lines",
         logging=_log_config(settings, console=config["progress"] == "lines"),
     )
@@ -102,18 +110,27 @@ def _log_config(settings: DictConfig, *, console: bool) -> dict[str, Any]:
 
 
 def _run_here(job: Job) -> dict[str, Any]:
-    from snn.runs.run import train_or_go_on  # torch: not for a process that only starts others
-
     try:
         with own_gpu(job.config):
-            run = RunDirectory(job.path)
-            return train_or_go_on(dict(job.config), run, job.overrides, job.progress)
+            return _trained(job)
+    except PrunedError:
+        raise
     except SnnError as error:
         log.error("%s", error)
         raise
     except Exception:
         log.exception("the run failed")
         raise
+
+
+def _trained(job: Job) -> dict[str, Any]:
+    # Torch: not for a process that only starts others.
+    from snn.runs.run import train_or_go_on
+    from snn.sweeps.search.pruning import judge_of
+
+    run, judge = RunDirectory(job.path), judge_of(job.config, job.path)
+    config = {**job.config, "search": None} if job.config.get("search") else dict(job.config)
+    return train_or_go_on(config, run, job.overrides, job.progress, judge)
 
 
 class PointError(SnnError):
@@ -140,6 +157,7 @@ class Running:
         Raises:
             BusyError: another process trains the point.
             PointError: it failed.
+            PrunedError: a search stopped it.
             RunError: the process was killed; the record says so.
         """
         try:
@@ -150,7 +168,7 @@ class Running:
         self.process.join()
         if kind == "result":
             return content
-        raise {"busy": BusyError, "failed": PointError}[kind](content)
+        raise {"busy": BusyError, "failed": PointError, "pruned": PrunedError}[kind](content)
 
     def stop(self) -> None:
         """Let it write down that it was interrupted."""
@@ -171,7 +189,7 @@ def run_apart(job: Job) -> dict[str, Any]:
     """Train a point in a new process; returns its result.
 
     Raises:
-        BusyError, PointError, RunError: as :meth:`Running.result`.
+        BusyError, PointError, PrunedError, RunError: as :meth:`Running.result`.
     """
     running = start(job)
     try:
@@ -254,18 +272,18 @@ def _closed_by(run: RunDirectory, pid: int | None) -> bool:
 
 def _work(job: Job, sender: Connection) -> None:
     """All of the process."""
-    from snn.runs.run import train_or_go_on
-
     _die_with_parent()
     logging.config.dictConfig({**job.logging, "disable_existing_loggers": False})
     quiet_libraries()
-    run = RunDirectory(job.path)
     try:
         with own_gpu(job.config):
-            result = train_or_go_on(dict(job.config), run, job.overrides, job.progress)
+            result = _trained(job)
         sender.send(("result", result))
     except BusyError as error:
         sender.send(("busy", str(error)))
+    except PrunedError as stop:
+        log.info("%s", stop)
+        sender.send(("pruned", str(stop)))
     except SnnError as error:
         log.error("%s", error)
         sender.send(("failed", str(error)))

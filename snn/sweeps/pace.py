@@ -12,7 +12,7 @@ from pathlib import Path
 
 from snn.errors import RunError
 from snn.files import read_json
-from snn.runs.sweep_plan import DRIVER, planned_points
+from snn.runs.sweep_plan import DRIVER, planned_points, planned_total
 from snn.runs.swept import swept_values, word
 
 BEFORE = len("12:34:56 INFO ")  # what the log puts in front
@@ -39,11 +39,12 @@ def done_line(run: Path, accuracy: float, seconds: float) -> str:
     if points is None or run.name not in points:
         return f"{run.name}: {reached}"
     ends = [end for name in points if (end := _end(run.parent / name)) is not None]
-    parts = [f"{len(ends)} of {len(points)}"]
+    total = planned_total(run.parent) or len(points)
+    parts = [f"{len(ends)} of {total}"]
     begin = _begin(run.parent)
     since = sum(1 for end in ends if begin is not None and end >= begin)
-    if since and len(ends) < len(points):
-        left = (time.time() - begin) / since * (len(points) - len(ends))
+    if since and len(ends) < total:
+        left = (time.time() - begin) / since * (total - len(ends))
         parts.append(f"{brief(left)} left")
     swept = swept_values(points, run.name)
     named = " ".join(word(key, value) for key, value in swept.items()) or run.name

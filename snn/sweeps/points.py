@@ -116,14 +116,17 @@ def expand(overrides: Sequence[str], params: Mapping[str, Any]) -> list[list[str
         if override.is_sweep_override() and not override.is_discrete_sweep():
             raise SnnError(
                 f"{override.input_line}: a grid needs values, as in key=1,2,3 or key=range(1,4); "
-                "intervals need another hydra/sweeper"
+                "intervals are for searches: search=optuna (pip install 'snn[search]')"
             )
     parsed = [o for o in parsed if not o.is_hydra_override()]
     return BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
 
 
 def make_points(
-    composer: Composer, command_lines: Iterable[Sequence[str]], directory: Path
+    composer: Composer,
+    command_lines: Iterable[Sequence[str]],
+    directory: Path,
+    swept: Sequence[str] | None = None,
 ) -> list[Point]:
     """Compose and check every point; equal ones become one.
 
@@ -131,12 +134,14 @@ def make_points(
         composer: of the configuration.
         command_lines: of the points.
         directory: the sweep's.
+        swept: keys to name directories by; None: those whose values differ.
 
     Raises:
         SnnError: a point is wrong; the message names it and the key.
     """
     command_lines = list(command_lines)
-    swept, existing = swept_keys(command_lines), existing_names(directory)
+    swept = swept_keys(command_lines) if swept is None else swept
+    existing = existing_names(directory)
     points: dict[str, Point] = {}
     for number, overrides in enumerate(command_lines):
         try:

@@ -18,7 +18,8 @@ import sys
 
 # What runs import late, by no means all of it by each.
 PRELOADED = (
-    *("snn.sweeps.job", "snn.runs.run", "snn.config.assembly", "snn.config.rehearsal"),
+    *("snn.sweeps.job", "snn.sweeps.search.pruning"),
+    *("snn.runs.run", "snn.config.assembly", "snn.config.rehearsal"),
     *("snn.training.classifiers", "snn.training.declared", "snn.training.rnn"),
     *("snn.data.randman", "snn.data.fashion_mnist", "snn.data.shd", "snn.data.tbl"),
     *("snn.neurons", "snn.network", "snn.kernels", "snn.energy", "snn.plots"),

@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,7 +76,7 @@ class Sweep:
             with recorded(self.directory / DRIVER, {}):
                 write_plan(self.directory, ((p.name, p.overrides) for p in self.points), sys.argv)
                 begun = True
-                self._rounds()
+                self.finish()
         except RunError as error:
             if not begun:
                 raise
@@ -84,7 +84,8 @@ class Sweep:
             log.warning("%s", error)
         return self.look()
 
-    def _rounds(self) -> None:
+    def finish(self) -> None:
+        """Start what is not completed until nothing is left to start, and wait for it."""
         waiting = False
         while True:
             found = self.look()
@@ -111,7 +112,8 @@ class Sweep:
         starts = self.starts[point.name]
         if found.state in (State.INTERRUPTED, State.NEW):
             return starts < STARTS  # a new one may have had no turn when the launcher stopped
-        return starts == 0  # an untested one; or one that failed under an earlier command
+        # An untested one; or one that failed, or was stopped by a search, under an earlier command.
+        return starts == 0
 
     def _start(self, points: Sequence[Point]) -> None:
         usable = []
@@ -178,3 +180,24 @@ def set_aside(point: Point, directory: Path) -> Path:
         except OSError as error:
             raise RunError(f"{point.run.path}: cannot be moved aside ({error})") from None
     return target
+
+
+def redo_points(
+    redo: bool | str, found: Mapping[Point, Found], directory: Path
+) -> dict[Point, Found]:
+    """Move aside what the user wants to have trained anew; say what will be left alone.
+
+    Returns:
+        What could not be moved, and why.
+    """
+    kept = {}
+    for point, f in found.items():
+        if (redo == "all" and f.state is not State.NEW) or (redo and f.state is State.REFUSED):
+            try:
+                log.info("%s: moved to %s", point.name, set_aside(point, directory))
+            except SnnError as error:
+                log.error("%s", error)
+                kept[point] = Found(State.REFUSED, str(error))
+        elif f.state is State.REFUSED:
+            log.warning("%s is left alone: %s", point.name, f.reason)
+    return kept

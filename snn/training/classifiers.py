@@ -146,7 +146,8 @@ def recurrent_lif(
 
     def layer(nb_inputs: int, units: int) -> HiddenLayer:
         decays = neuron.each("alpha", syn, units), neuron.each("beta", mem, units)
-        make = _declared_lif if hidden.delaying or hidden.normalize else _lif
+        more = hidden.delaying or hidden.normalize or hidden.bias
+        make = _declared_lif if more else _lif
         return make(nb_inputs, units, decays, dynamics, neuron, hidden)
 
     layers, last = hidden.layers(encoding.nb_units if encoding else data.nb_units, layer)
@@ -202,9 +203,11 @@ def _declared_lif(
     neuron: LIFOptions,
     hidden: HiddenOptions,
 ) -> HiddenLayer:
-    """The same neurons by their declaration, whose layers have delays and normalisation."""
+    """The same neurons by their declaration, whose layers have delays, bias and normalisation."""
     if dynamics.timing == "prompt":
-        raise ConfigError("model.timing", "prompt", "late with model.delays or model.normalize")
+        raise ConfigError(
+            "model.timing", "prompt", "late with model.delays, model.bias or model.normalize"
+        )
     kind = CubaLIF(
         dynamics.threshold, dynamics.reset, dynamics.detach_reset, dynamics.leak_scaled_input
     )
@@ -216,6 +219,7 @@ def _declared_lif(
         learn={"alpha": neuron.learn_alpha, "beta": neuron.learn_beta},
         start={"u": dynamics.initial_potential},
         recurrent=hidden.recurrent,
+        bias=bool(hidden.bias),
         normalize=hidden.normalize,
         recurrence=dynamics.recurrence,
         surrogate=dynamics.surrogate,

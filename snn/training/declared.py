@@ -41,14 +41,13 @@ class NeuronLayerOptions(HiddenOptions):
 
     Attributes:
         self_recurrence: whether a neuron's spikes come back to itself.
-        bias: a learned bias of each hidden neuron's drive.
         weight_spread: ``normal``, or ``uniform``: weight_scale is then the limit times sqrt(fan).
         recurrent_spread: ``normal``, ``uniform`` or ``orthogonal``: recurrent_weight_scale is then
             a factor.
     """
 
     self_recurrence: bool = True
-    bias: bool = False
+    bias: bool | None = False
     scale: Positive = 10.0
     weight_scale: NonNegative = 1.0
     weight_spread: Literal["normal", "uniform"] = "uniform"
@@ -123,7 +122,7 @@ def network_of(
             learn=_given(learn),
             recurrent=hidden.recurrent,
             self_recurrence=hidden.self_recurrence,
-            bias=hidden.bias,
+            bias=bool(hidden.bias),
             normalize=hidden.normalize,
             recurrence=hidden.recurrence,
             surrogate=hidden.surrogate,

@@ -63,6 +63,7 @@ class HiddenOptions(Options):
         weight_scale: standard deviation of feed-forward weights times sqrt(fan).
         recurrent_weight_scale: the same of recurrent weights.
         fan: fan-``in`` (SpyTorch) or fan-``out`` (thesis fig. 9) in those.
+        bias: a learned bias of each hidden neuron's drive.
         normalize: ``batch`` normalises each neuron's drive from the input, see
             :mod:`snn.network.normalization`.
         delays: of recurrent connections and on the way into each hidden layer.
@@ -78,6 +79,7 @@ class HiddenOptions(Options):
     weight_scale: NonNegative = 0.2
     recurrent_weight_scale: NonNegative = 0.2
     fan: Fan = "in"
+    bias: bool | None = None
     normalize: Normalize | None = None
     delays: DelayOptions | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0

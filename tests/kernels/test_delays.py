@@ -128,7 +128,7 @@ def test_delays_on_the_way_in(shape, dtype):
 def test_delays_of_what_does_not_fit():
     x, taps = torch.ones(2, 5, 4), torch.ones(3, 4)
     for bad in (torch.ones(3, 5), torch.ones(4), torch.ones(3, 4).int(), torch.ones(0, 4)):
-        with pytest.raises(ValueError, match="taps|float32 and float64"):
+        with pytest.raises(ValueError, match=r"taps|float32 and float64"):
             kernels.delayed(x, bad)
     with pytest.raises(ValueError, match="input of shape"):
         kernels.delayed(x[0], taps)

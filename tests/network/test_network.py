@@ -186,8 +186,12 @@ def test_a_delay_of_nothing_changes_nothing(options: dict) -> None:
     assert torch.allclose(plain(x).logits, delayed(x).logits, atol=1e-6)
 
 
-def test_delays_and_normalisation_need_the_late_timing() -> None:
-    for option in ({"normalize": "batch"}, {"delays": DelayOptions(recurrent=[0.0, 3.0])}):
+def test_delays_bias_and_normalisation_need_the_late_timing() -> None:
+    for option in (
+        {"bias": True},
+        {"normalize": "batch"},
+        {"delays": DelayOptions(recurrent=[0.0, 3.0])},
+    ):
         with pytest.raises(ConfigError, match="timing"):
             network(timing="prompt", **option)
     network(timing="prompt", delays=DelayOptions())

@@ -140,6 +140,6 @@ def test_a_wrong_point_is_named(composer: Composer) -> None:
     assert message.startswith("point 2 of 6 (model.nb_hidden=0 seed=1): model.nb_hidden=0")
 
 
-def test_intervals_are_for_other_sweepers() -> None:
-    with pytest.raises(SnnError, match="intervals need another"):
+def test_intervals_are_for_searches() -> None:
+    with pytest.raises(SnnError, match="intervals are for searches: search=optuna"):
         expand(["optimizer.lr=interval(0.1,0.2)"], {})

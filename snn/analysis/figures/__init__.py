@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from snn.analysis.collapse import Collapse
 from snn.analysis.effects import Decomposition
+from snn.analysis.figures.best_so_far import search_course
 from snn.analysis.figures.curves import training_curves
 from snn.analysis.figures.effects import effect_shares, interactions, main_effects
 from snn.analysis.figures.points import costs, parallel_coordinates
@@ -34,10 +35,10 @@ def draw_all(
     for axis in study.axes.axes:
         name = axis.short.replace("/", "_")
         means = f"{axis.key}: means over all other parameters{spread} ({weights})."
-        if axis.is_search:
+        if axis.is_search or study.is_search:
             means = f"{axis.key}: a point per run ({weights})."
         yield f"values_{name}", means, value_points(study, axis)
-        if thesis and not axis.is_search:
+        if thesis and not study.is_search and not axis.is_search:
             yield f"thesis_{name}", means, thesis_bars(study, axis)
     if effects is not None:
         yield (
@@ -46,7 +47,8 @@ def draw_all(
             effect_shares(study, effects),
         )
     ranked = study.frame["metric"].notna().sum()
-    figure = main_effects(study) if ranked > 1 else None
+    # Means over all other parameters need points that others are spread over evenly.
+    figure = main_effects(study) if ranked > 1 and not study.is_search else None
     if figure is not None:
         yield (
             "main_effects",
@@ -59,7 +61,7 @@ def draw_all(
             + ". The dotted line is the mean of all runs.",
             figure,
         )
-    if len(study.keys) > 1 and ranked > 3:
+    if len(study.keys) > 1 and ranked > 3 and not study.is_search:
         figure = interactions(study, effects)
         if figure is not None:
             yield (
@@ -72,7 +74,7 @@ def draw_all(
         yield (
             "costs",
             f"{study.metric.title.capitalize()} against training time and against spikes. No "
-            "point of the grid is both cheaper and better than one on the line (Pareto front).",
+            "point is both cheaper and better than one on the line (Pareto front).",
             costs(study),
         )
         if study.keys:
@@ -82,10 +84,18 @@ def draw_all(
                 f"{study.metric.title}, the best five are drawn thick.",
                 parallel_coordinates(study),
             )
+    figure = search_course(study) if study.is_search else None
+    if figure is not None:
+        yield (
+            "best_so_far",
+            f"The {study.metric.title} of each run in the order in which they began, and the best "
+            "so far.",
+            figure,
+        )
     figure = training_curves(study)
     if figure is not None:
         yield "curves", "Training of the best and of the worst runs.", figure
-    if collapse is not None and collapse.mask.any() and study.keys:
+    if collapse is not None and collapse.mask.any() and collapse.causes:
         yield (
             "collapsed",
             f"Share of collapsed runs (training accuracy at most {100 * collapse.limit:.1f} %).",

@@ -10,7 +10,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from snn.analysis.figures.scales import fractions
+from snn.analysis.axes import Axis
+from snn.analysis.figures.scales import fractions, is_continuous, is_logarithmic
 from snn.analysis.figures.style import (
     BOX,
     GREY,
@@ -23,6 +24,7 @@ from snn.analysis.figures.style import (
 )
 from snn.analysis.statistics import pareto_front
 from snn.analysis.study import Study
+from snn.analysis.values import number_label
 
 MOST_NAMED = 8  # ticks of one parallel axis
 
@@ -116,6 +118,10 @@ def parallel_coordinates(study: Study) -> Figure:
     ax.tick_params(axis="x", length=0)
     for i, axis in enumerate(axes):
         ax.axvline(i, color="black", linewidth=0.8, zorder=3)
+        if axis.is_search and is_continuous(axis):
+            for share, text in _ticks(axis):
+                _name(ax, i, share, text)
+            continue
         chosen = np.unique(np.linspace(0, len(axis.levels) - 1, MOST_NAMED).round().astype(int))
         for code in chosen:
             _name(ax, i, fractions(axis)[code], shortened(axis.shown[code], 16))
@@ -128,6 +134,17 @@ def parallel_coordinates(study: Study) -> Figure:
     bar = figure.colorbar(ScalarMappable(norm, scale), ax=ax, pad=0.01, aspect=30, extend=extend)
     bar.set_label(f"{study.metric.title}{study.metric.unit}")
     return figure
+
+
+def _ticks(axis: Axis) -> list[tuple[float, str]]:
+    """Places from 0 to 1 along an axis of drawn numbers, and the numbers there."""
+    shares = np.linspace(0, 1, 5)
+    low, high = min(axis.numbers), max(axis.numbers)
+    scale = np.geomspace if is_logarithmic(axis) else np.linspace
+    return [
+        (share, number_label(float(f"{value:.2g}")))
+        for share, value in zip(shares, scale(low, high, len(shares)), strict=True)
+    ]
 
 
 def _name(ax: Panel, x: float, y: float, text: str) -> None:

@@ -15,7 +15,10 @@ LETTER = 0.02  # width of a letter of a tick's label, as a share of a narrow pan
 def is_logarithmic(axis: Axis) -> bool:
     """Whether its values are positive numbers of different orders of magnitude."""
     numbers = axis.numbers
-    return numbers is not None and min(numbers) > 0 and max(numbers) / min(numbers) > WIDE
+    if numbers is None or min(numbers) <= 0:
+        return False
+    drawn = axis.dimension is not None and axis.dimension.log
+    return drawn or max(numbers) / min(numbers) > WIDE
 
 
 def is_continuous(axis: Axis) -> bool:

@@ -25,7 +25,8 @@ MOST_LEVEL = 9  # bars; with more, numbers are turned
 def value_points(study: Study, axis: Axis) -> Figure:
     """Mean training and validation accuracy and run time of each value, with spread."""
     figure, left, right = _panels(axis)
-    if axis.is_search:
+    scattered = axis.is_search or study.is_search
+    if scattered:
         _scatter(left, right, study, axis)
     else:
         means = marginal_means(study, axis.key).reindex(range(len(axis.levels)))
@@ -48,8 +49,8 @@ def value_points(study: Study, axis: Axis) -> Figure:
         )
         _error_bars(right, place, means["seconds"], means["seconds_sd"])
         right.set_ylim(bottom=0)
-    left.set_ylabel("mean accuracy (%)" if not axis.is_search else "accuracy (%)")
-    right.set_ylabel("mean training time (s)" if not axis.is_search else "training time (s)")
+    left.set_ylabel("mean accuracy (%)" if not scattered else "accuracy (%)")
+    right.set_ylabel("mean training time (s)" if not scattered else "training time (s)")
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=3)
     for panel in (left, right):
         spread_along(panel, axis)
@@ -86,7 +87,8 @@ def thesis_bars(study: Study, axis: Axis) -> Figure:
 
 
 def _panels(axis: Axis) -> tuple[Figure, Panel, Panel]:
-    figure = new_figure(8.0 if len(axis.levels) <= MOST_LABELLED else 10.0, 3.3)
+    narrow = axis.is_search or len(axis.levels) <= MOST_LABELLED
+    figure = new_figure(8.0 if narrow else 10.0, 3.3)
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
     return figure, left, right
 
@@ -128,7 +130,7 @@ def _scatter(left: Panel, right: Panel, study: Study, axis: Axis) -> None:
 
 def collapsed_bars(study: Study, collapse: Collapse) -> Figure:
     """Share of collapsed runs at each value of each axis."""
-    axes = [axis for axis in study.axes.axes if not axis.is_search][:8] or study.axes.axes[:1]
+    axes = [axis for axis in study.axes.axes if not axis.is_search][:8]
     columns = min(4, len(axes))
     rows = -(-len(axes) // columns)
     figure = new_figure(max(4.0, 2.4 * columns), 2.6 * rows)

@@ -7,6 +7,7 @@ from snn.training.callbacks.confusion import ConfusionMatrix
 from snn.training.callbacks.energy import EnergyMeter
 from snn.training.callbacks.gradients import GradientNorms
 from snn.training.callbacks.hyper_parameters import HyperParameters
+from snn.training.callbacks.judged import Judged
 from snn.training.callbacks.progress import EpochLines
 from snn.training.callbacks.raster import SpikeRaster
 from snn.training.callbacks.repeatable import EpochSeed
@@ -22,6 +23,7 @@ __all__ = [
     "EpochSeed",
     "GradientNorms",
     "HyperParameters",
+    "Judged",
     "ProgressLine",
     "SpikeRaster",
     "Stopwatch",
