@@ -51,7 +51,7 @@ def timeless(result: dict) -> dict:
     return {
         key: value
         for key, value in result.items()
-        if key not in TIMES and not key.startswith("peak_memory_mib.")
+        if key not in TIMES and not key.startswith(("peak_memory_mib.", "energy."))
     }
 
 

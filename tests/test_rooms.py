@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "snn"
 # From the bottom up; those at the top may import from all.
 ROOMS = (
     *("errors", "lazy", "moved", "checks", "options", "files", "places"),
-    *("neurons", "events", "kernels", "network", "export", "plots", "data", "training"),
+    *("energy", "neurons", "events", "kernels", "network", "export", "plots", "data", "training"),
     *("config", "runs", "sweeps", "analysis", "evaluation", "cli"),
 )
 # Reads records, which runs write: what started them is no business of it.

@@ -17,8 +17,9 @@ from snn.analysis.report import Picture, Section, page
 from snn.analysis.sections import write_table
 from snn.analysis.study import Study, make_study
 from snn.analysis.summary import FOLDER, Summary, write_page
-from snn.analysis.tables import Table, brief, percent
+from snn.analysis.tables import Table, brief, percent, significant
 from snn.analysis.values import label
+from snn.energy.operations import CRITICISM
 from snn.errors import RunError
 
 RAN_ON = ("device", "threads", "backend", "git_revision", "nb_parameters")
@@ -29,6 +30,11 @@ QUANTITIES = {
     "seconds": ("training time (s)", brief),
     "spikes": ("hidden spikes per sample", brief),
     "synops": ("synaptic operations per sample", brief),
+    "joules": ("training energy (J)", significant),
+    "joules_per_sample": ("energy per inference (J)", significant),
+    "macs": ("MACs per sample", significant),
+    "acs": ("ACs per sample", significant),
+    "arithmetic": ("energy of MACs and ACs, estimated (J)", significant),
 }
 
 
@@ -132,6 +138,11 @@ def _results_table(study: Study, letters: Sequence[str], thesis: bool) -> Table:
         hidden = quantity == "test" and study.validated and not thesis
         if not hidden and study.frame[quantity].notna().any():
             table.rows.append([title, *map(text, study.frame[quantity])])
+    sources = [str(run.result.get("energy.source") or "none") for run in study.runs]
+    if study.frame["joules"].notna().any():
+        table.rows.append(["source of energy", *sources])
+    if study.frame["arithmetic"].notna().any():
+        table.note += f" {CRITICISM}"
     for key, title in (("best_epoch", "best epoch"), ("epochs", "epochs")):
         values = [run.result.get(key) for run in study.runs]
         if any(value is not None for value in values):

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from snn.analysis.costs import spikes
 from snn.analysis.records import Records
 from snn.analysis.statistics import wilson
-from snn.analysis.study import Study, spikes
+from snn.analysis.study import Study
 from snn.analysis.values import label
 from snn.files import whole_file
 

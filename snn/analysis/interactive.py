@@ -27,6 +27,8 @@ MEASURED = {
     "seconds": ("training time (s)", 1, 2, False),
     "spikes": ("hidden spikes per sample", 1, 2, False),
     "synops": ("synaptic operations per sample", 1, 0, False),
+    "joules": ("training energy (J)", 1, 2, False),
+    "joules_per_sample": ("energy per inference (mJ)", 1e3, 4, False),
 }
 
 

@@ -22,7 +22,7 @@ SPLITS = {
 }
 LOWER_IS_BETTER = (
     *("loss", "nll", "regularizer", "seconds", "silent_share"),
-    *("spikes_per_sample", "synops_per_sample"),
+    *("spikes_per_sample", "synops_per_sample", "joules", "joules_per_sample"),
 )
 
 
@@ -71,6 +71,8 @@ class Metric:
         """Unit of the shown number, with a space before it; empty if it has none."""
         if self.is_accuracy:
             return " (%)"
+        if self.key.endswith(("joules", "joules_per_sample")):
+            return " (J)"
         return " (s)" if self.key.endswith("seconds") else ""
 
     @property

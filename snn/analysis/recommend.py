@@ -15,7 +15,7 @@ from snn.analysis.thesis import THESIS
 from snn.analysis.values import label, ordered
 from snn.places import program
 
-MEASURES = ("train", "val", "test", "seconds", "value", "metric")
+MEASURES = ("train", "val", "test", "seconds", "joules", "value", "metric")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from snn.analysis.figures import draw_all
 from snn.analysis.figures.style import save, styled
 from snn.analysis.fitted import fit
 from snn.analysis.fixed import fixed_table, hardware_table
+from snn.analysis.kinds import COMPARED, comparison, has_both, kinds_tables
+from snn.analysis.marginals import values_table
 from snn.analysis.narrow import narrowed, regions, regions_table
 from snn.analysis.recommend import extensions
 from snn.analysis.report import Picture, Section
@@ -27,7 +29,6 @@ from snn.analysis.views import (
     ranking_table,
     recommended_table,
     seeds_table,
-    values_table,
 )
 from snn.files import write_whole
 
@@ -71,7 +72,7 @@ class View:
 def clear(folder: Path) -> None:
     """Remove what an earlier summary wrote, so that no table of another grid is left behind."""
     for file in folder.iterdir():
-        ours = file.stem in OURS or file.stem.startswith((VALUES, THESIS_VIEW))
+        ours = file.stem in OURS or file.stem.startswith((VALUES, THESIS_VIEW, COMPARED))
         if ours and file.suffix in (".md", ".tex", ".png", ".svg"):
             file.unlink()
 
@@ -101,6 +102,7 @@ def study_sections(
     collapse = find_collapsed(study)
     result = Section(prefix + "The result", warnings=list(study.notes))
     ranking = Section(prefix + "The best points")
+    kinds = Section(prefix + "With spikes and without")
     values = Section(prefix + "Each parameter by itself")
     thesis = Section(prefix + "The thesis's own view: training, test and time of each value")
     depends = Section(prefix + "What matters")
@@ -114,6 +116,9 @@ def study_sections(
         ranking.tables.append(ranking_table(study))
     if study.has_repeats:
         ranking.tables.append(seeds_table(study))
+    if has_both(study):
+        kinds.tables += kinds_tables(study)
+        kinds.paragraphs += comparison(study)
     if study.is_search:
         _add_search(values, study, directory)
     elif study.keys:
@@ -126,7 +131,7 @@ def study_sections(
     _add_effects(depends, study, effects, why, collapse)
     _add_collapse(curves, study, collapse)
     shared.tables += [fixed_table(study), hardware_table(study)]
-    sections = [result, ranking, values, thesis, depends, curves, shared]
+    sections = [result, ranking, kinds, values, thesis, depends, curves, shared]
     if view.quick:
         return sections
     places = {"effects": depends, "main_effects": depends, "interactions": depends}

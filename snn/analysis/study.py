@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 
 import numpy as np
 import pandas as pd
 
 from snn.analysis.axes import Axes, Axis, find_axes
+from snn.analysis.costs import (
+    number_of,
+    operations,
+    spikes,
+    synaptic_operations,
+    training_joules,
+)
 from snn.analysis.metric import Metric, choose_metric
 from snn.analysis.records import Records, Run
 from snn.analysis.searched import beyond_limits, metric_of, space_of
+from snn.energy.operations import operations_joules
 from snn.runs.search_plan import SearchPlan, searches
 
 # What is shown of each run, beside the metric it is ranked by.
-QUANTITIES = ("train", "val", "test", "seconds", "spikes", "synops")
-# Where activity is read from: what is chosen by comes before what is reported once.
-MEASURED = ("val", "test", "train")
+QUANTITIES = (
+    *("train", "val", "test", "seconds", "spikes", "synops"),
+    *("joules", "joules_per_sample", "macs", "acs", "arithmetic"),
+)
 
 
 @dataclass
@@ -35,7 +43,8 @@ class Study:
             levels, ``metric`` (larger is better, whatever its sign was: see ``value``), ``tie``
             (what decides between equal ones, larger is better too), ``value``, and
             :data:`QUANTITIES` (accuracies 0..1, seconds of training, hidden spikes and synaptic
-            operations per sample).
+            operations per sample, joules of training and of an inference, MACs and ACs per sample,
+            and the joules that these are estimated to take).
         points: the same per point of the grid, averaged over seeds, best first; with ``n`` runs,
             and ``<quantity>_sd``, the standard deviation over seeds (n - 1).
         notes: what a reader should know before believing the rest.
@@ -186,43 +195,27 @@ def _weights(runs: Sequence[Run]) -> str:
     return "best" if 2 * having >= len(runs) and having else "final"
 
 
-def _number(value: object) -> float:
-    usable = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if usable and isfinite(value) else np.nan
-
-
-def spikes(run: Run, weights: str) -> float:
-    """Spikes of all hidden layers per sample, of the validation part if there is one."""
-    for split in MEASURED:
-        prefix, end = f"metrics.{weights}.{split}.hidden", "/spikes_per_sample"
-        found = [v for k, v in run.result.items() if k.startswith(prefix) and k.endswith(end)]
-        if found:
-            return float(np.sum([_number(v) for v in found]))
-    return np.nan
-
-
-def synaptic_operations(run: Run, weights: str) -> float:
-    """Synaptic operations per sample, of the same part."""
-    keys = [f"metrics.{weights}.{split}.synops_per_sample" for split in MEASURED]
-    found = next((run.result[key] for key in keys if key in run.result), None)
-    return _number(found)
-
-
 def _frame(runs: Sequence[Run], axes: Axes, metric: Metric, weights: str) -> pd.DataFrame:
     columns: dict[str, list] = {
         axis.key: [axis.levels.index(value) for value in axes.values[axis.key]]
         for axis in axes.axes
     }
-    columns["value"] = [_number(run.result.get(metric.key)) for run in runs]
+    columns["value"] = [number_of(run.result.get(metric.key)) for run in runs]
     for split in ("train", "val", "test"):
         key = f"metrics.{weights}.{split}.accuracy"
-        columns[split] = [_number(run.result.get(key)) for run in runs]
-    columns["seconds"] = [_number(run.result.get("fit_seconds")) for run in runs]
+        columns[split] = [number_of(run.result.get(key)) for run in runs]
+    columns["seconds"] = [number_of(run.result.get("fit_seconds")) for run in runs]
     columns["spikes"] = [spikes(run, weights) for run in runs]
     columns["synops"] = [synaptic_operations(run, weights) for run in runs]
+    columns["joules"] = [training_joules(run) for run in runs]
+    each = "energy.inference.joules_per_sample"
+    columns["joules_per_sample"] = [number_of(run.result.get(each)) for run in runs]
+    for kind in ("macs", "acs"):
+        columns[kind] = [operations(run, weights, kind) for run in runs]
+    columns["arithmetic"] = list(map(operations_joules, columns["macs"], columns["acs"]))
     frame = pd.DataFrame(columns)
     frame["metric"] = frame["value"] if metric.higher_is_better else -frame["value"]
-    ties = [_number(run.result.get(metric.tie_breaker or "")) for run in runs]
+    ties = [number_of(run.result.get(metric.tie_breaker or "")) for run in runs]
     frame["tie"] = -pd.Series(ties, index=frame.index, dtype=float)
     drawn = {key.rsplit(".", 1)[-1]: column for key, column in axes.repeats.items()}
     frame["repeat"] = [

@@ -141,6 +141,13 @@ def with_spread(mean: float, sd: float, factor: float = 1.0, digits: int = 2) ->
     return text if sd != sd or mean != mean else f"{text} ± {number_text(factor * sd, digits)}"
 
 
+def significant(value: float) -> str:
+    """Three digits that count, whatever the size: ``0.0123``, ``4.57``, ``1,230``."""
+    if value != value:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def brief(value: float) -> str:
     """Seconds or spikes, with as many digits as are worth reading."""
     return number_text(value, 0 if value >= 100 else 1 if value >= 10 else 2)

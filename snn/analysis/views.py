@@ -7,56 +7,34 @@ from collections.abc import Sequence
 import pandas as pd
 
 from snn.analysis.collapse import Collapse
+from snn.analysis.costs import energy_source
 from snn.analysis.effects import HIGHER, RESIDUAL, SHARED, Decomposition
-from snn.analysis.recommend import Choice, marginal_means, point_of, recommend
+from snn.analysis.recommend import Choice, point_of, recommend
 from snn.analysis.records import Records
 from snn.analysis.statistics import wilson
 from snn.analysis.study import Study
-from snn.analysis.tables import Table, brief, number_text, percent, with_spread
+from snn.analysis.tables import (
+    Table,
+    brief,
+    number_text,
+    percent,
+    significant,
+    with_spread,
+)
 from snn.analysis.thesis import THESIS
 
-MOST_OF_SEARCH = 10  # values shown of an axis that has too many for a grid
 MOST_CAUSES = 60
+# Column of a study's frame: (factor, title).
+ENERGIES = (
+    ("joules", 1.0, "training energy (J)"),
+    ("joules_per_sample", 1e3, "energy per inference (mJ)"),
+)
 
 
 def ranked_text(study: Study, mean: float, sd: float = float("nan")) -> str:
     """The metric as a reader wants it: accuracies in per cent."""
     metric = study.metric
     return with_spread(mean, sd, metric.factor, 2 if metric.is_accuracy else 4)
-
-
-def values_table(study: Study, thesis: bool = False) -> Table:
-    """What each value gives on training and validation data, and how long it takes.
-
-    Args:
-        study: whose values.
-        thesis: the thesis's own view instead, its figures 13-20 and 23-26 as numbers: training and
-            test data.
-    """
-    splits = {"train": "train (%)"}
-    splits |= {"val": "validation (%)"} if study.validated and not thesis else {}
-    splits |= {"test": "test (%)"} if thesis and study.tested else {}
-    table = Table(
-        "thesis" if thesis else "values",
-        "Each value, averaged over all other parameters",
-        ["parameter", "value", "runs", *splits.values(), "time (s)"],
-        words=2,
-        note=f"{'Mean ± standard deviation over runs' if study.spreads else 'One run each'}; "
-        f"{study.weights} weights; time is that of training.",
-    )
-    for axis in study.axes.axes:
-        means = marginal_means(study, axis.key)
-        if axis.is_search:
-            means = means.sort_values("metric", ascending=False).iloc[:MOST_OF_SEARCH]
-        for code, row in means.iterrows():
-            accuracies = [with_spread(row[m], row[f"{m}_sd"], 100) for m in splits]
-            time = with_spread(row["seconds"], row["seconds_sd"], 1, 1)
-            name, level = axis.short, axis.shown[int(code)]
-            table.rows.append([name, level, str(int(row["n"])), *accuracies, time])
-        if axis.is_search:
-            left = len(axis.levels) - len(means)
-            table.rows.append([axis.short, f"{left} more, not as good", *["-"] * (2 + len(splits))])
-    return table
 
 
 def recommended_table(study: Study) -> Table:
@@ -175,6 +153,10 @@ def best_table(study: Study) -> Table:
     table.rows.append(["training accuracy (%)", with_spread(best["train"], best["train_sd"], 100)])
     table.rows.append(["runs (seeds)", str(int(best["n"]))])
     table.rows.append(["training time (s)", brief(best["seconds"])])
+    for name, factor, title in ENERGIES:
+        if best[name] == best[name]:
+            named = f"{title}, {energy_source(study.runs)}"
+            table.rows.append([named, significant(factor * best[name])])
     table.rows.append(["hidden spikes per sample", brief(best["spikes"])])
     if best["synops"] == best["synops"]:
         table.rows.append(["synaptic operations per sample", brief(best["synops"])])

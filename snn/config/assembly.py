@@ -16,12 +16,15 @@ from snn.config.groups import (
     datamodule_of,
     logger_of_run,
     loggers_of,
+    meter_of,
     partial_of,
 )
 from snn.config.identity import flatten, task_config
 from snn.config.trainer import make_trainer
 from snn.data.base import SpikeDataModule
+from snn.energy import Meter
 from snn.training.callbacks import (
+    EnergyMeter,
     EpochLines,
     EpochSeed,
     HyperParameters,
@@ -42,6 +45,8 @@ class Parts:
     module: SpikingClassifier
     trainer: pl.Trainer
     stopwatch: Stopwatch
+    meter: Meter
+    energy: EnergyMeter
     hyper_parameters: HyperParameters | None
 
 
@@ -88,6 +93,7 @@ def build(
     make_model = partial_of(config, "model")
     optimizer, scheduler = partial_of(config, "optimizer"), partial_of(config, "scheduler")
     callbacks = callbacks_of(config)
+    meter = meter_of(config)
     loggers = [
         logger_of_run(logger, run_dir, resume=resume, sweep=sweep) for logger in loggers_of(config)
     ]
@@ -105,16 +111,19 @@ def build(
             validated=datamodule.val is not None,
             tested=datamodule.measures_test,
         )
-    stopwatch = Stopwatch()
+    stopwatch, energy = Stopwatch(), EnergyMeter(meter)
     drawn = {"bar": [ProgressLine()], "lines": [EpochLines()], "none": []}[progress]
     trainer = make_trainer(
         config["trainer"],
         logger=loggers,
-        callbacks=[EpochSeed(config["seed"]), stopwatch, *callbacks.values(), *watchers, *drawn],
+        callbacks=[
+            *(EpochSeed(config["seed"]), stopwatch, energy),
+            *(*callbacks.values(), *watchers, *drawn),
+        ],
         default_root_dir=str(run_dir),
         enable_progress_bar=False,
     )
-    return Parts(datamodule, module, trainer, stopwatch, hyper_parameters)
+    return Parts(datamodule, module, trainer, stopwatch, meter, energy, hyper_parameters)
 
 
 def _that_can_work(

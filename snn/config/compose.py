@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from snn.config.hints import unknown_key
+from snn.config.hints import meaningless, unknown_key
 from snn.config.identity import flatten
 from snn.config.schema import UnknownKey, check
 from snn.errors import ConfigError, SnnError
@@ -104,8 +104,8 @@ class Composer:
             SnnError: a key or choice does not exist.
         """
         parsed = [o for o in parse(overrides) if not o.is_hydra_override()]
-        groups = [o for o in parsed if self._is_group(o)]
-        values = [o for o in parsed if not self._is_group(o)]
+        groups = [o for o in parsed if self.is_group(o)]
+        values = [o for o in parsed if not self.is_group(o)]
         self._check_choices(groups)
         key = tuple(str(o.input_line) for o in groups)
         try:
@@ -128,7 +128,7 @@ class Composer:
             SnnError: it cannot be composed.
         """
         parsed = [o for o in parse(overrides) if not o.is_sweep_override()]
-        self._check_choices([o for o in parsed if self._is_group(o)])
+        self._check_choices([o for o in parsed if self.is_group(o)])
         given = [str(o.input_line) for o in parsed]
         given += [line for line in self.search if line not in given]
         loader = GlobalHydra.instance().config_loader()
@@ -167,7 +167,8 @@ class Composer:
             if wrong:
                 raise ConfigError(group, wrong[0], f"one of {', '.join(choices)}")
 
-    def _is_group(self, override: Override) -> bool:
+    def is_group(self, override: Override) -> bool:
+        """Whether an override chooses a file, not a value."""
         if isinstance(override.value(), dict):
             return False  # a whole node given in place
         return override.package is not None or bool(self.choices(override.key_or_group))
@@ -220,9 +221,12 @@ class Composer:
         parents = {key.rsplit(".", 1)[0] for key in known if "." in key}
         for override in parsed:
             key = override.key_or_group
-            if self._is_group(override) or key.startswith("hydra"):
+            if self.is_group(override) or key.startswith("hydra"):
                 continue
             if key not in known and key not in parents:
+                target = OmegaConf.select(base, f"{key.rpartition('.')[0]}._target_")
+                if why := meaningless(key, target):
+                    return ConfigError(key, override.value(), why)
                 return ConfigError(key, override.value(), unknown_key(key, known, parents))
         return None
 

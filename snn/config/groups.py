@@ -22,6 +22,7 @@ from pytorch_lightning.loggers import Logger
 from snn.config.make import REFUSALS, make
 from snn.data.augment import Augmentation
 from snn.data.base import SpikeDataModule
+from snn.energy import Counter, Meter
 from snn.errors import ConfigError, SnnError
 from snn.training.callbacks import WeightAverage
 from snn.training.loggers import EpochTable
@@ -95,6 +96,22 @@ def callbacks_of(config: Mapping[str, Any]) -> dict[str, pl.Callback]:
             callback.check(config["trainer"]["max_epochs"])
         made[name] = callback
     return made
+
+
+def meter_of(config: Mapping[str, Any]) -> Meter:
+    """The counters of energy, by their names; nothing is read yet.
+
+    Raises:
+        SnnError: one is none, or its package is missing.
+    """
+    made = {}
+    for name, node in (config.get("energy") or {}).items():
+        if not node:
+            continue
+        made[name] = make(node)
+        if not isinstance(made[name], Counter):
+            raise ConfigError(f"energy.{name}._target_", node["_target_"], "a snn.energy.Counter")
+    return Meter(made)
 
 
 def loggers_of(config: Mapping[str, Any]) -> list[Logger | partial]:

@@ -34,6 +34,35 @@ ALIASES = {
     "hydra.run.dir": ("dir", "out", "output", "output_dir", "outdir", "run_dir", "save_dir"),
     "threads": ("num_threads", "n_threads", "nb_threads"),
 }
+# Keys of other networks that mean nothing to a target, and why.
+_SURROGATE = "a network without spikes has an exact gradient"
+_SPIKES = "a network without spikes has none to be regularised"
+_NEURONS = "tanh and GRU units have no time constants, threshold or reset"
+_ALWAYS = (
+    "its weights are drawn by fan-in, its layers are recurrent, as PyTorch's operators have it"
+)
+MEANINGLESS = {
+    "snn.training.rnn.rnn": {
+        **dict.fromkeys(("scale", "surrogate", "detach_reset"), _SURROGATE),
+        **dict.fromkeys(("regularizer", "regularizer_l2", "reduction"), _SPIKES),
+        **dict.fromkeys(
+            (
+                *("alpha", "beta", "learn_alpha", "learn_beta", "threshold", "initial_potential"),
+                *("tau_mem_spread", "tau_syn_spread", "tau_distribution", "reset", "timing"),
+                *("neuron", "initial", "learn"),
+            ),
+            _NEURONS,
+        ),
+        "tau_mem": f"{_NEURONS}; the readout's is model.readout_tau_mem",
+        "tau_syn": f"{_NEURONS}; the readout's is model.readout_tau_syn",
+        **dict.fromkeys(
+            ("recurrent", "self_recurrence", "recurrence", "bias", "fan", "weight_spread"), _ALWAYS
+        ),
+        "delays": "there are no spikes to be delayed",
+        "normalize": "units without spikes are bounded already",
+        "backend": "the kernels compute spiking networks",
+    },
+}
 MEANT = {alias: key for key, aliases in ALIASES.items() for alias in aliases}
 LIST_UP_TO = 240  # characters of names that are worth reading
 NAMED = 3
@@ -54,6 +83,18 @@ def unknown_key(name: str, known: Iterable[str], groups: Iterable[str] = ()) -> 
         return f"one of the keys known here; did you mean {listed}?"
     names = ", ".join(sorted(known))
     return f"one of the keys known here ({names if len(names) <= LIST_UP_TO else ALL_KEYS})"
+
+
+def meaningless(key: str, target: object) -> str | None:
+    """That a key has no meaning to the target of its node, and why, as the end of "must be".
+
+    Args:
+        key: dotted, e.g. ``model.scale``.
+        target: of the node that it belongs to.
+    """
+    name = key.rsplit(".", 1)[-1]
+    why = MEANINGLESS.get(str(target), {}).get(name)
+    return None if why is None else f"left out (~{key} where a preset sets it): {why}"
 
 
 def _meant(name: str, known: list[str], real: set[str]) -> list[str]:

@@ -23,6 +23,7 @@ NOT_TASK = (
     "data.cache",
     "data.download",
     "data.root",
+    "energy",
     "logger",
     "model.backend",
     "progress",

@@ -9,6 +9,7 @@ from typing import Any
 from snn.config.groups import (
     callbacks_of,
     datamodule_of,
+    meter_of,
     partial_of,
     rehearse_loggers,
     train_for_nothing,
@@ -37,6 +38,7 @@ def rehearse(config: Mapping[str, Any], *, here: bool, done: MutableSet[str] | N
         (("model",), lambda config: partial_of(config, "model")),
         (("callbacks", "trainer"), callbacks_of),
         (("logger",), rehearse_loggers),
+        (("energy",), meter_of),
         (("optimizer", "scheduler"), train_for_nothing),
         (("trainer",), _trainer_without_records),
     )

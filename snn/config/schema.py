@@ -17,7 +17,7 @@ from hydra.utils import get_object
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from snn.checks import Count, NonNegative, Positive, allowed
-from snn.config.hints import unknown_key
+from snn.config.hints import meaningless, unknown_key
 from snn.errors import ConfigError
 
 SPECIAL_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
@@ -64,6 +64,7 @@ class Root(BaseModel):
     logger: dict[str, dict[str, Any] | None] | None = None
     callbacks: dict[str, dict[str, Any] | None] | None = None
     augment: dict[str, dict[str, Any] | None] | None = None
+    energy: dict[str, dict[str, Any] | None] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     threads: Annotated[int, Field(gt=0)] | None
     progress: Literal["auto", "bar", "lines", "none"]
@@ -111,7 +112,7 @@ def check(config: Mapping[str, Any]) -> None:
     for group in ("data", "model", "optimizer", "trainer"):
         if "_target_" not in config[group]:
             raise ConfigError(f"{group}._target_", None, f"given: choose another {group}=...")
-    for group in ("logger", "callbacks", "augment"):
+    for group in ("logger", "callbacks", "augment", "energy"):
         for name, node in (config.get(group) or {}).items():
             if node is not None and "_target_" not in node:
                 raise ConfigError(f"{group}.{name}._target_", None, "given")
@@ -165,6 +166,9 @@ def _check_target(key: str, node: Mapping[str, Any]) -> None:
     ours = _is_ours(target)
     if not ours and any(map(_takes_others, _callables(target))):
         return
+    for name in [name for name in values if name not in parameters]:
+        if why := meaningless(f"{key}.{name}", node["_target_"]):
+            raise ConfigError(f"{key}.{name}", values[name], why)
     _refuse_unknown(key, values, parameters)
     # A child node with a target becomes an object later and is checked on its own.
     values = {k: v for k, v in values.items() if not (isinstance(v, Mapping) and "_target_" in v)}

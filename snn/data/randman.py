@@ -1,6 +1,7 @@
 """Smooth random manifolds as spike times: a classification problem without any file."""
 
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,13 +18,15 @@ from snn.data.base import (
     Split,
     Steps,
 )
+from snn.data.cache import cached_directory
 from snn.data.samples import as_array
-from snn.errors import InputError
+from snn.errors import DataError, InputError
 from snn.events import EventStore
 
 _PRECISION = 1e-3  # harmonics weaker than this are left out
 _MAX_HARMONICS = 1000
 _REFERENCE_POINTS = 256  # draws that set the range of each coordinate
+_WORTH_KEEPING = 20_000_000  # sines, about half a second
 
 
 class Randman(SpikeDataModule):
@@ -40,8 +43,9 @@ class Randman(SpikeDataModule):
     what exceeds it is clipped) and stretched over the ``nb_steps`` steps. Every unit spikes once
     in every sample, so the class shows in the times alone, never in the counts.
 
-    Larger ``smoothness`` and smaller ``dim`` make the problem easier. Everything is generated in
-    memory from ``data_seed``; ``root``, ``cache`` and ``download`` are not used.
+    Larger ``smoothness`` and smaller ``dim`` make the problem easier. Everything is generated
+    from ``data_seed``; what takes a moment is kept in ``cache``, if that can be written to.
+    ``root`` and ``download`` are not used.
 
     Args:
         nb_classes: classes, one manifold each.
@@ -93,19 +97,46 @@ class Randman(SpikeDataModule):
         self.data_seed = data_seed
 
     def load(self) -> Source:
-        seeds = np.random.SeedSequence(self.data_seed).spawn(self.nb_classes)
-        classes = [self._sample_manifold(np.random.default_rng(seed)) for seed in seeds]
-        steps = np.stack(classes)  # [class, sample, unit]
+        steps = self._steps(self._times())
         return Source(
             train=self._split(steps[:, self.nb_test :]),
             test=self._split(steps[:, : self.nb_test]),
             class_names=[str(label) for label in range(self.nb_classes)],
         )
 
+    def _times(self) -> np.ndarray:
+        """Spike times ``[class, sample, unit]`` as shares of a sample's length, not yet clipped."""
+        samples = self.nb_train + self.nb_test
+        sines = self.nb_classes * samples * self.nb_units * self.dim * self._nb_harmonics
+        if sines < _WORTH_KEEPING:
+            return self._generated()
+        names = ("nb_classes", "nb_units", "dim", "smoothness", "nb_train", "nb_test", "data_seed")
+        key = {name: getattr(self, name) for name in names} | {"numpy": np.__version__}
+
+        def build(directory: Path) -> dict[str, int]:
+            np.save(directory / "times.npy", self._generated())
+            return {}
+
+        try:
+            entry, _ = cached_directory(self.cache, self.name, key, build)
+            return np.load(entry / "times.npy")
+        except (DataError, OSError, ValueError):  # nobody needs the cache
+            return self._generated()
+
+    def _generated(self) -> np.ndarray:
+        seeds = np.random.SeedSequence(self.data_seed).spawn(self.nb_classes)
+        return np.stack([self._sample_manifold(np.random.default_rng(seed)) for seed in seeds])
+
+    def _steps(self, times: np.ndarray) -> np.ndarray:
+        return np.clip(times * self.nb_steps, 0, self.nb_steps - 1).astype(np.int64)
+
+    @property
+    def _nb_harmonics(self) -> int:
+        return min(math.ceil(_PRECISION ** (-1 / self.smoothness)), _MAX_HARMONICS)
+
     def _sample_manifold(self, rng: np.random.Generator) -> np.ndarray:
-        """Spike steps ``[nb_test + nb_train, nb_units]`` of one class."""
-        cutoff = min(math.ceil(_PRECISION ** (-1 / self.smoothness)), _MAX_HARMONICS)
-        harmonic = np.arange(1.0, cutoff + 1)
+        """Spike times ``[nb_test + nb_train, nb_units]`` of one class."""
+        harmonic = np.arange(1.0, self._nb_harmonics + 1)
         shape = (self.dim, self.nb_units, len(harmonic))
         a, b, c = rng.random((3, *shape))
         points = rng.random((_REFERENCE_POINTS + self.nb_test + self.nb_train, self.dim))
@@ -115,8 +146,7 @@ class Randman(SpikeDataModule):
             amplitude = a[d] / harmonic**self.smoothness
             embedded *= np.einsum("puk,uk->pu", np.sin(2 * np.pi * phase), amplitude)
         low, high = embedded[:_REFERENCE_POINTS].min(0), embedded[:_REFERENCE_POINTS].max(0)
-        scaled = (embedded[_REFERENCE_POINTS:] - low) / (high - low)
-        return np.clip(scaled * self.nb_steps, 0, self.nb_steps - 1).astype(np.int64)
+        return (embedded[_REFERENCE_POINTS:] - low) / (high - low)
 
     def _split(self, steps: np.ndarray) -> Split:
         nb_classes, nb_per_class, nb_units = steps.shape

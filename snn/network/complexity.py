@@ -21,6 +21,11 @@ NeuroBench (Yik et al. 2025, Nat. Commun. 16:1545; package ``neurobench`` 2.3.0)
 Unlike ``synops_per_sample`` (:mod:`snn.network.synops`), operations are counted when a step uses a
 spike, so the recurrent weights have no part in the spikes of the last step. An encoder's own
 arithmetic and the readout's potential are outside of NeuroBench's definitions.
+
+Of a network without spikes (:mod:`snn.network.recurrent`) the same is counted, less membranes:
+``activation_sparsity`` is the share of states that are exactly 0, products with states are MACs.
+Not counted, as the decays of spiking neurons are not: activation functions, biases, and the three
+products of a GRU's gates with its states per unit and step.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ from torch import Tensor
 from snn.events import EventBatch, EventStore
 from snn.network.hidden import HiddenLayer
 from snn.network.neuron_layer import NeuronLayer
+from snn.network.recurrent import RecurrentNetwork
 from snn.network.spiking import SpikingNetwork, Trace
 
 
@@ -42,7 +48,7 @@ class _Counts(NamedTuple):
 
     samples: int
     positions: int  # neurons times steps
-    spikes: float
+    active: float  # of those
     dense: int
     macs: float
     acs: float
@@ -51,7 +57,7 @@ class _Counts(NamedTuple):
 
 @torch.no_grad()
 def neurobench(
-    network: SpikingNetwork, batches: Iterable[Tensor | EventBatch | EventStore]
+    network: SpikingNetwork | RecurrentNetwork, batches: Iterable[Tensor | EventBatch | EventStore]
 ) -> dict[str, float]:
     """NeuroBench's metrics of a network on some samples.
 
@@ -62,20 +68,22 @@ def neurobench(
     """
     training = network.training
     network.eval()
-    total = _Counts(*map(sum, zip(*(_count(network, x) for x in batches), strict=True)))
+    spiking = isinstance(network, SpikingNetwork)
+    count = _count_spiking if spiking else _count_recurrent
+    total = _Counts(*map(sum, zip(*(count(network, x) for x in batches), strict=True)))
     network.train(training)
-    weights = [weight for weight, _ in _connections(network)]
+    weights = [w for w, _ in _connections(network)] if spiking else network.weights()
     zeros = sum(int((weight == 0).sum()) for weight in weights)
     stored = [*network.parameters(), *network.buffers()]
-    return {
+    found = {
         "footprint": sum(tensor.numel() * tensor.element_size() for tensor in stored),
         "connection_sparsity": zeros / sum(weight.numel() for weight in weights),
-        "activation_sparsity": 1.0 - total.spikes / total.positions,
+        "activation_sparsity": 1.0 - total.active / total.positions,
         "dense_synops": total.dense / total.samples,
         "effective_macs": total.macs / total.samples,
         "effective_acs": total.acs / total.samples,
-        "membrane_updates": total.updates / total.samples,
     }
+    return found | ({"membrane_updates": total.updates / total.samples} if spiking else {})
 
 
 def _connections(network: SpikingNetwork) -> Iterator[tuple[Tensor, str]]:
@@ -87,28 +95,43 @@ def _connections(network: SpikingNetwork) -> Iterator[tuple[Tensor, str]]:
     yield network.readout.weight, f"input {len(network.hidden)}"
 
 
-def _count(network: SpikingNetwork, x: Tensor | EventBatch | EventStore) -> _Counts:
+def _count_spiking(network: SpikingNetwork, x: Tensor | EventBatch | EventStore) -> _Counts:
     trace = network.trace(x)
-    samples, steps = trace.input.shape[:2]
-    dense, macs, acs = 0, 0.0, 0.0
     arriving = dict(_arriving(network, trace))
-    for weight, source in _connections(network):
-        dense += samples * steps * weight.numel()
+    products = [(weight, arriving[source]) for weight, source in _connections(network)]
+    return _Counts(
+        len(trace.input),
+        sum(spikes.numel() for spikes in trace.spikes),
+        sum(spikes.sum(dtype=torch.float64).item() for spikes in trace.spikes),
+        *_operations(products),
+        sum(_updates(layer, trace, i) for i, layer in enumerate(network.hidden)),
+    )
+
+
+def _count_recurrent(network: RecurrentNetwork, x: Tensor | EventBatch | EventStore) -> _Counts:
+    encoded = network.encoded(x)
+    states = network.states(encoded)
+    return _Counts(
+        len(encoded),
+        sum(state.numel() for state in states),
+        sum((state != 0).sum().item() for state in states),
+        *_operations(network.products(encoded, states)),
+        0,
+    )
+
+
+def _operations(products: Iterable[tuple[Tensor, Tensor]]) -> tuple[int, float, float]:
+    """Dense operations, MACs and ACs of weights ``[input, output]`` with their inputs ``[batch,
+    step, input]``."""
+    dense, macs, acs = 0, 0.0, 0.0
+    for weight, inputs in products:
+        dense += inputs.shape[0] * inputs.shape[1] * weight.numel()
         synapses = (weight != 0).sum(1).double()
-        inputs = arriving[source]
         binary = ((inputs == 0) | (inputs == 1)).all(2).all(0)  # [step]
         operations = (inputs != 0).sum(0).double() @ synapses  # [step]
         acs += operations[binary].sum().item()
         macs += operations[~binary].sum().item()
-    return _Counts(
-        samples,
-        sum(spikes.numel() for spikes in trace.spikes),
-        sum(spikes.sum(dtype=torch.float64).item() for spikes in trace.spikes),
-        dense,
-        macs,
-        acs,
-        sum(_updates(layer, trace, i) for i, layer in enumerate(network.hidden)),
-    )
+    return dense, macs, acs
 
 
 def _arriving(network: SpikingNetwork, trace: Trace) -> Iterator[tuple[str, Tensor]]:

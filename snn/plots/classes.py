@@ -35,7 +35,8 @@ def confusion(matrix: ArrayLike, class_names: Sequence[str], title: str = "") ->
         for (row, column), count in np.ndenumerate(counts):
             if count:
                 shade = "white" if shares[row, column] > 0.55 else "black"
-                ax.text(column, row, count, ha="center", va="center", fontsize=7, color=shade)
+                look = {"ha": "center", "va": "center", "fontsize": 7, "color": shade}
+                ax.text(column, row, count, **look).set_in_layout(False)  # inside of the axes
     places = range(len(class_names))
     ax.set_xticks(places, class_names, rotation=90 if max(map(len, class_names)) > 2 else 0)
     ax.set_yticks(places, class_names)

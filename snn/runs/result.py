@@ -19,12 +19,20 @@ Keys are dotted and their values plain, but for ``config`` (nested) and ``overri
 ``.neurobench/<m>``             split, m as NeuroBench defines it (:mod:`snn.network.complexity`):
                                 ``footprint``, ``connection_sparsity``, ``activation_sparsity``,
                                 ``dense_synops``, ``effective_macs``, ``effective_acs``,
-                                ``membrane_updates``
+                                ``membrane_updates`` (not of ``model=rnn``). With ``test=false``, of
+                                the validation part, or of the training part where there is none
 ``metrics.best.<split>.<m>``    of the weights that did best on the validation part; null without
                                 such a part
 ``best_epoch``, ``epochs``      counted from 1
 ``fit_seconds``                 all of training, validation included, interruptions left out
 ``epoch_seconds``               median time of an epoch's training part
+``energy.source``               ``measured`` by counters, ``estimated`` by a model, or ``none``
+``energy.counters``             which, and what they count; ``energy.not_read``: why not others
+``energy.training.joules``      over the window of ``fit_seconds``; ``energy.training.seconds`` is
+                                how much of it was read. Null without a counter
+``energy.inference.``           of one sample, from a window of ``seconds`` in which ``samples`` of
+``joules_per_sample``           ``split`` went through the network in batches of ``batch_size``
+                                (``energy.inference.<those>``)
 ``samples_per_second``          training samples over that time
 ``nb_parameters``               trainable parameters
 ``data.*``                      numbers of samples and events, as the data module reports them

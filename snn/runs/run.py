@@ -19,6 +19,7 @@ from snn.runs.status import now
 from snn.runs.sweep_plan import planned_points, sweep_of
 from snn.runs.swept import swept_values, values_of
 from snn.training.callbacks import Judged
+from snn.training.energy import inference_energy
 from snn.training.evaluation import Metrics, measure
 from snn.training.trackers import closed
 
@@ -157,6 +158,7 @@ def _train(
             parts.hyper_parameters.finish(parts.trainer, final)
     facts = {
         **parts.stopwatch.facts(),
+        **_energy(parts),
         "nb_parameters": sum(p.numel() for p in parts.module.parameters()),
         **{f"data.{key}": value for key, value in parts.datamodule.summary.items()},
         "backend": getattr(parts.module.network, "last_backend", None),  # another model has none
@@ -172,6 +174,13 @@ def _train(
         best_epoch=best_epoch,
         facts=facts,
     )
+
+
+def _energy(parts: Parts) -> dict[str, Any]:
+    """What training took, and what an inference takes."""
+    module = parts.module
+    training = parts.energy.facts()
+    return training | inference_energy(module.network, module.device, parts.datamodule, parts.meter)
 
 
 def _data_line(summary: Mapping[str, Any]) -> str:

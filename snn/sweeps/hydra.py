@@ -67,6 +67,7 @@ def _grid(
     setting: Setting, arguments: Sequence[str], params: Mapping[str, Any], edges: Edges
 ) -> None:
     options, directory = setting.config.sweep, setting.directory
+    setting.warm_up()
     points = make_points(setting.composer, expand(arguments, params), directory)
     whole = Sweep(points, directory, setting.launch, jobs=setting.jobs)
     found = whole.look()

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +21,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from snn.errors import BusyError, PrunedError, RunError, SnnError
 from snn.runs import RunDirectory, config_hash, read_json, write_json
-from snn.runs.run import train_or_go_on
 from snn.runs.state import State, look
 from snn.runs.status import new_status, now
 from snn.sweeps.launchers import has_own_process, threads_of_job
 from snn.sweeps.pace import done_line
-from snn.sweeps.search.pruning import judge_of
 from snn.sweeps.slots import own_gpu
 from snn.training.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
+
+SERVER = "snn.sweeps.server"
 
 # States of a record that may be replaced: nobody's at work, and none that stands.
 OPEN = (State.NEW, State.INTERRUPTED, State.FAILED, State.PRUNED)
@@ -67,26 +69,36 @@ def run_point(config: Mapping[str, Any], settings: DictConfig) -> dict[str, Any]
     Raises:
         SnnError: it failed; its log says more.
     """
-    launcher = OmegaConf.to_container(settings.launcher)
+    job = job_of(config, settings)
+    try:
+        if has_own_process(OmegaConf.to_container(settings.launcher)):
+            return _run_here(job)
+        result = run_apart(job)
+    except PrunedError as stop:
+        log.info("%s: %s", job.path.name, stop)
+        return {}
+    log.info("%s", line_of(job, result))
+    return result
+
+
+def job_of(config: Mapping[str, Any], settings: DictConfig) -> Job:
+    """What the process of a point is told; arguments as of :func:`run_point`."""
     config = dict(config)
+    launcher = OmegaConf.to_container(settings.launcher)
     config["threads"] = config["threads"] or threads_of_job(launcher)
-    job = Job(
+    return Job(
         config=config,
         path=Path(settings.runtime.output_dir),
         overrides=[o for o in settings.overrides.task if not o.startswith(NOT_RECORDED)],
         progress="none" if config["progress"] == "none" else "lines",
         logging=_log_config(settings, console=config["progress"] == "lines"),
     )
-    try:
-        if has_own_process(launcher):
-            return _run_here(job)
-        result = run_apart(job)
-    except PrunedError as stop:
-        log.info("%s: %s", job.path.name, stop)
-        return {}
+
+
+def line_of(job: Job, result: Mapping[str, Any]) -> str:
+    """What is said of a point that is done."""
     accuracy = result.get("metrics.final.val.accuracy") or result["metrics.final.train.accuracy"]
-    log.info("%s", done_line(job.path, accuracy, result["fit_seconds"]))
-    return result
+    return done_line(job.path, accuracy, result["fit_seconds"])
 
 
 def _log_config(settings: DictConfig, *, console: bool) -> dict[str, Any]:
@@ -112,6 +124,10 @@ def _run_here(job: Job) -> dict[str, Any]:
 
 
 def _trained(job: Job) -> dict[str, Any]:
+    # Torch: not for a process that only starts others.
+    from snn.runs.run import train_or_go_on
+    from snn.sweeps.search.pruning import judge_of
+
     run, judge = RunDirectory(job.path), judge_of(job.config, job.path)
     config = {**job.config, "search": None} if job.config.get("search") else dict(job.config)
     return train_or_go_on(config, run, job.overrides, job.progress, judge)
@@ -121,41 +137,94 @@ class PointError(SnnError):
     """A point that failed; its process has said so in the point's own log."""
 
 
+@dataclass(frozen=True)
+class Running:
+    """A point's process.
+
+    Attributes:
+        job: what it was told.
+        process: it.
+        receiver: can be read when it has ended.
+    """
+
+    job: Job
+    process: BaseProcess
+    receiver: Connection
+
+    def result(self) -> dict[str, Any]:
+        """Wait for its end; its result.
+
+        Raises:
+            BusyError: another process trains the point.
+            PointError: it failed.
+            PrunedError: a search stopped it.
+            RunError: the process was killed; the record says so.
+        """
+        try:
+            kind, content = self.receiver.recv()
+        except EOFError:
+            self.process.join()
+            return left_behind(self.job, self.process.pid, self.process.exitcode)
+        self.process.join()
+        if kind == "result":
+            return content
+        raise {"busy": BusyError, "failed": PointError, "pruned": PrunedError}[kind](content)
+
+    def stop(self) -> None:
+        """Let it write down that it was interrupted."""
+        self.process.terminate()
+
+
+def start(job: Job) -> Running:
+    """Train a point in a new process."""
+    context = process_context()
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(job, sender))
+    process.start()
+    sender.close()
+    return Running(job, process, receiver)
+
+
 def run_apart(job: Job) -> dict[str, Any]:
     """Train a point in a new process; returns its result.
 
     Raises:
-        BusyError: another process trains it.
-        PointError: it failed.
-        PrunedError: a search stopped it.
-        RunError: its process was killed; the record says so.
+        BusyError, PointError, PrunedError, RunError: as :meth:`Running.result`.
     """
-    # A server forks the processes, which has loaded torch once and computed nothing: seconds less
-    # for each point, and no state of an earlier one.
+    running = start(job)
+    try:
+        return running.result()
+    except Exception:
+        raise
+    except BaseException:
+        running.stop()
+        running.process.join()
+        raise
+
+
+def process_context() -> BaseContext:
+    """How the processes of points are made.
+
+    A server forks them, which has imported what a run needs and computed nothing
+    (:mod:`snn.sweeps.server`): seconds less for each point, and no state of an earlier one. Where
+    nothing can be forked each is a new interpreter.
+    """
     method = "spawn" if sys.platform == "win32" else "forkserver"
     if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
         # A worker of joblib, whose own method a new process would not know.
         multiprocessing.set_start_method(method, force=True)
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload([__name__])
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(job, sender))
-    process.start()
-    sender.close()
-    try:
-        kind, content = receiver.recv()
-    except EOFError:
-        process.join()
-        return left_behind(job, process.pid, process.exitcode)
-    except BaseException:
-        process.terminate()
-        process.join()
-        raise
-    process.join()
-    if kind == "result":
-        return content
-    raise {"busy": BusyError, "failed": PointError, "pruned": PrunedError}[kind](content)
+        context.set_forkserver_preload([SERVER])
+    return context
+
+
+def start_server() -> None:
+    """Let the server begin with its imports; call it from the main thread, with which it ends."""
+    if process_context().get_start_method() == "forkserver":
+        from multiprocessing.forkserver import ensure_running
+
+        ensure_running()
 
 
 def left_behind(job: Job, pid: int | None, exitcode: int | None) -> dict[str, Any]:

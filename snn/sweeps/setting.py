@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -15,6 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from snn.config.compose import Composer
+from snn.runs.sweep_plan import PLAN
+from snn.sweeps.compositions import Compositions
+from snn.sweeps.here import can_start, launch_here
+from snn.sweeps.job import start_server
 from snn.sweeps.launch import launch_all
 from snn.sweeps.launchers import parallel_jobs
 from snn.sweeps.points import Point
@@ -37,6 +42,7 @@ class Setting:
         config: of the sweep as a whole, Hydra's part included.
         composer: of the points' configurations.
         launcher: Hydra's.
+        context: likewise.
         console: for tables.
         started: jobs so far.
     """
@@ -44,8 +50,26 @@ class Setting:
     config: DictConfig
     composer: Composer
     launcher: Launcher
+    context: HydraContext
     console: Console
     started: int = field(default=0, init=False)
+
+    @cached_property
+    def here(self) -> bool:
+        """Whether points are started by this process instead of the launcher."""
+        return can_start(self.config)
+
+    @cached_property
+    def compositions(self) -> Compositions:
+        return Compositions(self.context.config_loader, self.config, self.composer)
+
+    def warm_up(self) -> None:
+        """Let the server of points begin with its imports while points are checked.
+
+        Not where nothing may be left to start: of a dry run, or of a sweep that was begun before.
+        """
+        if self.here and not (self.config.sweep.dry_run or (self.directory / PLAN).exists()):
+            start_server()
 
     @property
     def directory(self) -> Path:
@@ -76,6 +100,9 @@ class Setting:
             for point in points
         ]
         number, self.started = self.started, self.started + len(points)
+        if self.here:
+            some = self.compositions, lines, number, self.jobs or 1
+            return launch_here(self.context, self.config, *some)
         return launch_all(self.launcher, lines, number, self.jobs)
 
 
@@ -95,7 +122,7 @@ def make_setting(
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
     )
-    return Setting(config, composer, launcher, console)
+    return Setting(config, composer, launcher, context, console)
 
 
 def job_overrides(point: Point, directory: Path) -> list[str]:

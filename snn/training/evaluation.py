@@ -12,6 +12,7 @@ from snn.data.base import SpikeDataModule
 from snn.events import EventBatch
 from snn.network import SpikingNetwork
 from snn.network.complexity import neurobench
+from snn.network.recurrent import RecurrentNetwork
 from snn.network.synops import synaptic_operations
 from snn.training.module import SpikingClassifier
 
@@ -32,17 +33,21 @@ def measure(trainer: pl.Trainer, module: SpikingClassifier, datamodule: SpikeDat
     finally:
         module.tested_splits = ("test",)  # as data modules hand it out
     metrics, network = dict(module.results), module.network
-    if type(network) is SpikingNetwork:  # of another model, nobody knows the synapses
-        for split in splits:
-            arriving = input_spikes(network, datamodule, split)
-            layers = range(len(network.hidden))
-            hidden = [metrics[f"{split}/hidden{i}/spikes_per_sample"] for i in layers]
-            operations = synaptic_operations(network, arriving, hidden)
-            metrics[f"{split}/synops_per_sample"] = operations
-            if split.startswith("test"):
-                costs = neurobench(network, _spread_samples(datamodule, split, module.device))
-                metrics |= {f"{split}/neurobench/{name}": value for name, value in costs.items()}
+    kind = type(network)  # of another model, nobody knows the synapses
+    for split in splits if kind is SpikingNetwork else ():
+        arriving = input_spikes(network, datamodule, split)
+        layers = range(len(network.hidden))
+        hidden = [metrics[f"{split}/hidden{i}/spikes_per_sample"] for i in layers]
+        metrics[f"{split}/synops_per_sample"] = synaptic_operations(network, arriving, hidden)
+    for split in costed(splits) if kind in (SpikingNetwork, RecurrentNetwork) else ():
+        costs = neurobench(network, _spread_samples(datamodule, split, module.device))
+        metrics |= {f"{split}/neurobench/{name}": value for name, value in costs.items()}
     return metrics
+
+
+def costed(splits: tuple[str, ...]) -> tuple[str, ...]:
+    """The splits on which NeuroBench's metrics are taken: the test parts, else the last."""
+    return tuple(split for split in splits if split.startswith("test")) or splits[-1:]
 
 
 @torch.no_grad()

@@ -86,6 +86,8 @@ class SpikeRegularizer(nn.Module):
 
     def forward(self, spike_counts: Sequence[Tensor]) -> Tensor:
         """Scalar penalty from the layers' ``[batch, unit]`` counts."""
+        if not spike_counts:  # of a network without spikes
+            return torch.zeros(())
         penalty = spike_counts[0].new_zeros(())
         for counts in spike_counts:
             if self.rate:

@@ -35,6 +35,7 @@ class SpikingClassifier(pl.LightningModule):
 
     Args:
         network: gives logits and spike counts; the sizes of its layers are ``hidden[i].nb_units``.
+            A network without spikes has no ``hidden`` and gives no counts.
         loss: from logits and labels.
         regularizer: from spike counts; added to the loss.
         nb_classes: number of classes.
@@ -74,7 +75,8 @@ class SpikingClassifier(pl.LightningModule):
         """The accumulators of a split, made when it is first seen."""
         key = f"on_{split}"  # a ModuleDict has no room for the name "train"
         if key not in self.split_metrics:
-            sizes = [layer.nb_units for layer in self.network.hidden]
+            spiking = getattr(self.network, "hidden", ())  # none of a network without spikes
+            sizes = [layer.nb_units for layer in spiking]
             self.split_metrics[key] = SplitMetrics(self.nb_classes, sizes).to(self.device)
         return self.split_metrics[key]
 

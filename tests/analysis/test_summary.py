@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from snn.analysis.collapse import explanation, find_collapsed
+from snn.analysis.marginals import values_table
 from snn.analysis.recommend import extensions, next_value, recommend
 from snn.analysis.records import read_records
 from snn.analysis.sections import OURS
@@ -21,7 +22,6 @@ from snn.analysis.views import (
     ranking_table,
     recommended_table,
     seeds_table,
-    values_table,
 )
 from snn.cli.summary import main
 from snn.runs import read_json, write_json

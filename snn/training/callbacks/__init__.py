@@ -4,6 +4,7 @@ from snn.training.callbacks.averaging import WeightAverage
 from snn.training.callbacks.bar import ProgressLine
 from snn.training.callbacks.checkpoint import Checkpoint, WholeFiles
 from snn.training.callbacks.confusion import ConfusionMatrix
+from snn.training.callbacks.energy import EnergyMeter
 from snn.training.callbacks.gradients import GradientNorms
 from snn.training.callbacks.hyper_parameters import HyperParameters
 from snn.training.callbacks.judged import Judged
@@ -17,6 +18,7 @@ __all__ = [
     "Checkpoint",
     "ConfusionMatrix",
     "EarlyStopping",
+    "EnergyMeter",
     "EpochLines",
     "EpochSeed",
     "GradientNorms",
