@@ -47,7 +47,7 @@ class NeuronLayerOptions(HiddenOptions):
     """
 
     self_recurrence: bool = True
-    bias: bool | None = False
+    bias: bool = False
     scale: Positive = 10.0
     weight_scale: NonNegative = 1.0
     weight_spread: Literal["normal", "uniform"] = "uniform"
@@ -122,7 +122,7 @@ def network_of(
             learn=_given(learn),
             recurrent=hidden.recurrent,
             self_recurrence=hidden.self_recurrence,
-            bias=bool(hidden.bias),
+            bias=hidden.bias,
             normalize=hidden.normalize,
             recurrence=hidden.recurrence,
             surrogate=hidden.surrogate,
