@@ -81,7 +81,10 @@ def observe(network: torch.nn.Module, split: Split, size: int = 256) -> Outcomes
         else:
             output = network(x)
             found, counts = {"logits": output.logits}, output.spike_counts
-        found |= {"labels": labels, "hidden": torch.stack([c.sum(1) for c in counts], 1)}
+        hidden = labels.new_zeros(len(labels), 0)  # of a network without spikes
+        if counts:
+            hidden = torch.stack([c.sum(1) for c in counts], 1)
+        found |= {"labels": labels, "hidden": hidden}
         for name, value in found.items():
             rows.setdefault(name, []).append(value.cpu())
     whole = {name: torch.cat(values) for name, values in rows.items()}

@@ -12,6 +12,7 @@ from torch import Tensor
 from snn.config.schema import check
 from snn.data.randman import Randman
 from snn.errors import ConfigError
+from snn.evaluation.outcomes import observe
 from snn.network.complexity import neurobench
 from snn.network.layers import CurrentEncoder, LeakyReadout
 from snn.network.recurrent import LinearReadout, RecurrentNetwork
@@ -108,6 +109,8 @@ def test_a_run_goes_through_the_same_pipeline(tmp_path: Path) -> None:
     best = RunDirectory(tmp_path / "run").best.exists()
     which = "best" if best else "final"
     assert share == pytest.approx(found[f"metrics.{which}.test.accuracy"])
+
+    assert observe(trained.network, data.test).hidden_spikes.shape == (len(data.test), 0)
 
     again = run(tmp_path / "again", *line, "callbacks.best=null", "test=false")
     assert same_weights(tmp_path / "run", tmp_path / "again")
