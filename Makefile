@@ -46,9 +46,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -e . -c constraints.txt
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
+# all in one go: the kernels are compiled by each installation
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -e '.[dev]' -c constraints.txt
-	touch $@
+	touch $(VENV)/.installed $@
 
 $(VENV)/.installed-simulators: $(VENV)/.installed-dev tests/export/simulators.txt
 	$(BIN)/python -m pip install --no-deps -r tests/export/simulators.txt

@@ -61,7 +61,8 @@ class BuildKernels(build_ext):
         for name in INSTRUCTION_SETS:  # a file for each, so that each has an object file
             path = Path(NEURONS.format(name))
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(written)
+            if not path.exists() or path.read_text() != written:  # else all is compiled again
+                path.write_text(written)
         super().run()
         if self.missing:
             problems = "; ".join(f"{name}: {error}" for name, error in self.missing.items())

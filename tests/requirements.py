@@ -12,6 +12,7 @@ launchers the plugins of ``pip install -e '.[cluster]'``
 docs      mkdocs and what the site needs, ``pip install -e '.[docs]'``
 browser   a Chromium, in which the report of a sweep is tried
 interop   the programs that networks are exported to
+energy    codecarbon, ``pip install -e '.[energy]'``
 optuna    Optuna, ``pip install -e '.[search]'``
 trackers  Weights & Biases and MLflow, ``pip install -e '.[wandb,mlflow]'``
 ========= ========================================================================================
@@ -90,6 +91,10 @@ def _optuna() -> str | None:
     return _package("optuna", "search")
 
 
+def _energy() -> str | None:
+    return _package("codecarbon", "energy")
+
+
 def _data() -> str | None:
     return folder_missing("SNN_DATA") or folder_missing("SNN_GOLDEN")
 
@@ -109,6 +114,7 @@ CHECKS: Mapping[str, Callable[[], str | None]] = {
     "launchers": _launchers,
     "docs": _docs,
     "browser": _browser,
+    "energy": _energy,
     "interop": _interop,
     "optuna": _optuna,
     "trackers": _trackers,

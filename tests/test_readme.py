@@ -47,6 +47,8 @@ def test_commands_are_accepted(command: str, monkeypatch: pytest.MonkeyPatch) ->
     if re.search(r"logger=(wandb|mlflow)", command):
         demand("trackers")
         monkeypatch.setenv("WANDB_MODE", "offline")  # nobody is logged in
+    if "energy=codecarbon" in command:
+        demand("energy")
     arguments = shlex.split(command, comments=True)[2:]
     preflight(arguments, ROOT / "conf", "train")
     overrides = [word for word in arguments if not word.startswith("-")]
