@@ -32,7 +32,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.seconds(13)
 @needs("docs")
-def test_pages(site: Path) -> None:
+def test_the_site(site: Path) -> None:  # in one: each worker would build a site of its own
+    check_pages(site)
+    check_equations_are_drawn(site)
+    check_nothing_is_loaded_from_elsewhere(site)
+
+
+def check_pages(site: Path) -> None:
     for page in ("index", "concepts/neuron", "notebooks/sweep", "results/index", "training"):
         assert (site / f"{page}.html").exists(), page
     rooms = {path.parent.name for path in ROOT.glob("snn/*/__init__.py")}
@@ -40,8 +46,7 @@ def test_pages(site: Path) -> None:
     assert "snn.neurons.lif.lif" in (site / "reference/neurons.html").read_text()
 
 
-@needs("docs")
-def test_equations_are_drawn(site: Path) -> None:
+def check_equations_are_drawn(site: Path) -> None:
     neuron = (site / "concepts/neuron.html").read_text()
     assert neuron.count("<math") > 10
     assert "<mtable" in neuron  # lines below each other
@@ -52,8 +57,7 @@ def test_equations_are_drawn(site: Path) -> None:
             assert "aligned" not in re.sub(r"<mi>(.)</mi>", r"\1", equation), page
 
 
-@needs("docs")
-def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+def check_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     for page in site.rglob("*.html"):
         text = page.read_text()
         assert not re.search(r'<(script|img|iframe)[^>]* src="?(https?:)?//', text), page

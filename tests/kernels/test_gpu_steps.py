@@ -153,7 +153,7 @@ def network_and_step(**options):
     return network, x, regularizer, step
 
 
-@pytest.mark.seconds(5)
+@pytest.mark.long
 def test_a_changed_setting_is_heeded():
     network, _, regularizer, step = network_and_step()
     assert step()[1]
