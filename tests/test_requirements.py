@@ -36,6 +36,7 @@ def run_pytest(tmp_path: Path, *tests: str, **environment: str) -> subprocess.Co
     )
 
 
+@pytest.mark.long
 @pytest.mark.seconds(12)
 def test_a_build_that_failed_is_skipped_or_fails(tmp_path: Path) -> None:
     tests = ("tests/kernels/test_bypass.py", "tests/test_golden.py")

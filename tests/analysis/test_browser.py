@@ -236,6 +236,7 @@ def test_nothing_is_cut_off_on_paper(opened: Browser, report: Path, width: int) 
     assert page.errors == []
 
 
+@pytest.mark.long
 def test_a_thousand_runs(opened: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
     axes = AXES | {

@@ -89,6 +89,7 @@ def test_the_package_and_the_help_need_no_torch() -> None:
     assert "data: fashion_mnist, randman, shd, tbl" in ended.stdout
 
 
+@pytest.mark.long
 def test_paths_mean_the_same_in_a_run_that_changes_its_folder(tmp_path: Path) -> None:
     from tests.data.files import write_shd
 

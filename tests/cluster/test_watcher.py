@@ -13,6 +13,7 @@ from tests.requirements import needs
 pytestmark = needs("launchers")
 
 
+@pytest.mark.long
 @needs("slurm")
 @pytest.mark.seconds(15)
 def test_all_jobs_are_awaited_when_one_is_killed(slurm: Slurm, tmp_path: Path) -> None:

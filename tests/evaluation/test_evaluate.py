@@ -110,6 +110,7 @@ def test_analog_signals_are_disturbed_behind_the_encoder(tmp_path: Path) -> None
     assert np.allclose(seen.probabilities, whole.probabilities, atol=1e-4)
 
 
+@pytest.mark.long
 def test_other_files_of_the_same_kind(tmp_path: Path, capsys) -> None:
     write_shd(tmp_path)
     write_shd(tmp_path / "other", nb_units=65, seed=3)

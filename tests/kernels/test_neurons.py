@@ -65,7 +65,7 @@ def test_gpu_kernels_equal_the_reference(neuron):
 
 
 @needs_triton
-@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+@pytest.mark.parametrize("steps", [1, 5])
 @pytest.mark.parametrize("neuron", DEFAULTS[:2], ids=lambda n: type(n).__name__)
 def test_recurrence_from_the_current_step_on_the_gpu(neuron, steps):
     small = {"batch": 2, "steps": steps, "units": 7, "dropout": True}
@@ -84,7 +84,7 @@ def test_gpu_kernels_equal_the_reference_with_every_option(neuron, size):
 
 @needs("cpu")
 @pytest.mark.seconds(12)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_neurons(seed):
     neuron = drawn(seed)
     for options in {}, {"recurrent": False, "bias": True, "learn": False}:
@@ -93,7 +93,7 @@ def test_random_neurons(seed):
 
 @pytest.mark.long
 @needs("cpu")
-@pytest.mark.parametrize("seed", range(6, 40))
+@pytest.mark.parametrize("seed", range(3, 40))
 def test_more_random_neurons(seed):
     assert_same_layer(LayerCase(drawn(seed), seed=seed, weight_scale=1.0))
 

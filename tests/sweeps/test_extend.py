@@ -96,6 +96,7 @@ def run_directories_of(directory: Path) -> list[Path]:
     return [path.parent for path in directory.glob("*/result.json")]
 
 
+@pytest.mark.long
 @pytest.mark.seconds(5)
 def test_as_a_command(tmp_path: Path) -> None:
     line = (

@@ -48,6 +48,7 @@ def test_which_points_are_started_here(given: object, here: bool) -> None:
     assert can_start(given) is here
 
 
+@pytest.mark.long
 @needs("launchers")
 @pytest.mark.seconds(8)
 def test_side_by_side_as_one_by_one(tmp_path: Path) -> None:

@@ -143,6 +143,7 @@ def test_a_failed_trial_stops_no_other_and_is_tried_again(tmp_path: Path) -> Non
     assert "2 trials: 1 complete, 1 fail" in again.stdout
 
 
+@pytest.mark.long
 @pytest.mark.seconds(4)
 def test_several_objectives_and_limits_in_sqlite(tmp_path: Path) -> None:
     line = (*SEARCH, "model.nb_hidden=range(8,25,8)", "search.storage=sqlite", "search.n_trials=3")

@@ -57,7 +57,7 @@ def test_it_has_no_threads_and_dies_with_its_sweep(tmp_path: Path) -> None:
         process.communicate()
 
 
-@pytest.mark.seconds(8)
+@pytest.mark.long
 def test_none_is_left_of_a_finished_sweep(tmp_path: Path) -> None:
     before = {process.pid for process in psutil.process_iter()}
     ended = sweep(tmp_path, "seed=1,2", fresh=True, SNN_CACHE=str(tmp_path))
