@@ -9,19 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from snn.config.identity import flatten, task_config
-from snn.errors import PrunedError, RunError
+from snn.errors import RunError
 from snn.files import read_json
 from snn.runs.result import RESULT_VERSION
-from snn.runs.status import Interrupted, is_live
+from snn.runs.state import ENDED_BY
+from snn.runs.status import is_live
 
 RUN_FILES = frozenset({"status.json", "result.json", "metrics.csv"})
 # What lies inside a run or a summary, and never holds a run.
 NOT_SEARCHED = frozenset({"checkpoints", "tensorboard", "summary"})
 STATES = ("completed", "running", "failed", "interrupted", "pruned")
-
-
-# States by the error in a record, if not that of a failure.
-ENDED_BY = {Interrupted.__name__: "interrupted", PrunedError.__name__: "pruned"}
 
 
 @dataclass
@@ -155,7 +152,7 @@ def read_run(path: Path, name: str) -> Run:
     if state == "running" and not is_live(path / "status.json", status):
         state = "interrupted"
     if state == "failed":
-        state = ENDED_BY.get((status.get("error") or {}).get("type"), state)
+        state = str(ENDED_BY.get((status.get("error") or {}).get("type"), state))
     if state != "completed":
         config = _mapping(path / "config.json") if (path / "config.json").exists() else {}
         return Run(path, name, state, _task(config, path / "config.json"), status=status)

@@ -105,7 +105,7 @@ def point(cfg: DictConfig, settings: DictConfig) -> dict[str, Any]:
     """One run of many: what goes wrong is said in its log, and the launcher goes on."""
     from snn.config.compose import resolved
     from snn.config.schema import check
-    from snn.errors import BusyError, SnnError
+    from snn.errors import SnnError
     from snn.sweeps.job import run_point
     from snn.sweeps.launch import PointStopped
 
@@ -114,6 +114,4 @@ def point(cfg: DictConfig, settings: DictConfig) -> dict[str, Any]:
         check(config)
         return run_point(config, settings)
     except SnnError as error:
-        stop = PointStopped(str(error))
-        stop.busy = isinstance(error, BusyError)
-        raise stop from error
+        raise PointStopped.by(error) from error

@@ -16,6 +16,22 @@ from snn.neurons.lif import Recurrence
 DropoutMask = Literal["sample", "step"]
 
 
+def draw_kept(
+    like: Tensor, size: tuple[int, int, int], dropout: float, kind: DropoutMask
+) -> Tensor:
+    """1 for what dropout lets through, ``[batch, step or 1, unit]``, in the dtype of ``like``.
+
+    Args:
+        like: dtype and device.
+        size: samples, steps and units.
+        dropout: probability of 0.
+        kind: one mask per ``sample``, held over time, or one per ``step``.
+    """
+    batch, steps, units = size
+    keep = torch.full((1, units), 1.0 - dropout, dtype=like.dtype, device=like.device)
+    return torch.bernoulli(keep.expand(batch, 1 if kind == "sample" else steps, -1))
+
+
 class LayerRun(NamedTuple):
     """A hidden layer over a sequence."""
 
@@ -53,9 +69,8 @@ class HiddenLayer(nn.Module, abc.ABC):
         """
         if not self.training or self.dropout == 0.0:
             return None
-        steps = 1 if self.dropout_mask == "sample" else steps
-        keep = torch.full_like(self.weight[:1, :], 1.0 - self.dropout, requires_grad=False)
-        return torch.bernoulli(keep.expand(batch, steps, -1)) / (1.0 - self.dropout)
+        size = batch, steps, self.nb_units
+        return draw_kept(self.weight, size, self.dropout, self.dropout_mask) / (1.0 - self.dropout)
 
     @property
     @abc.abstractmethod

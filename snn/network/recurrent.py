@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from snn.checks import Count, NonNegative, checked
 from snn.events import EventBatch, EventStore
-from snn.network.hidden import DropoutMask
+from snn.network.hidden import DropoutMask, draw_kept
 from snn.network.initial import Dropout, Spread, recurrent_matrix, weight_matrix
 from snn.network.layers import CurrentEncoder, LeakyReadout
 from snn.network.spiking import NetworkOutput
@@ -144,9 +144,8 @@ class RecurrentNetwork(nn.Module):
     def _dropped(self, states: Tensor) -> Tensor:
         if not self.training or self.dropout == 0.0:
             return states
-        steps = 1 if self.dropout_mask == "sample" else states.shape[1]
-        keep = states.new_full((len(states), steps, states.shape[2]), 1.0 - self.dropout)
-        return states * torch.bernoulli(keep) / (1.0 - self.dropout)
+        kept = draw_kept(states, tuple(states.shape), self.dropout, self.dropout_mask)
+        return states * kept / (1.0 - self.dropout)
 
     def weights(self) -> list[Tensor]:
         """All weight matrices, ``[input, output]``."""

@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from snn.config.compose import resolved
 from snn.config.schema import check
-from snn.errors import BusyError, PrunedError, SnnError
+from snn.errors import PrunedError, SnnError
 from snn.sweeps.compositions import Compositions
 from snn.sweeps.job import Job, Running, job_of, line_of, start
 from snn.sweeps.launch import PointStopped
@@ -129,7 +129,7 @@ def _prepared(
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     value = done._return_value  # the public property raises, and prints
     if done.status is JobStatus.FAILED and isinstance(value, SnnError):
-        return PointStopped(str(value))
+        return PointStopped.by(value)
     return value
 
 
@@ -153,9 +153,7 @@ def _ended(config: DictConfig, prepared: Prepared, point: Running) -> Exception 
         log.info("%s: %s", prepared.job.path.name, stop)
         return None
     except SnnError as error:
-        stop = PointStopped(str(error))
-        stop.busy = isinstance(error, BusyError)
-        return stop
+        return PointStopped.by(error)
     except Exception as error:
         return error
     finally:

@@ -12,6 +12,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException
 from hydra.plugins.launcher import Launcher
 
+from snn.errors import BusyError, SnnError
+
 
 class PointStopped(CompactHydraException):
     """How a job tells Hydra that its point is not completed.
@@ -22,6 +24,13 @@ class PointStopped(CompactHydraException):
     """
 
     busy = False
+
+    @classmethod
+    def by(cls, error: SnnError) -> PointStopped:
+        """For what went wrong."""
+        stop = cls(str(error))
+        stop.busy = isinstance(error, BusyError)
+        return stop
 
 
 def launch_all(

@@ -142,13 +142,34 @@ def recurrent_lif(
         timing=neuron.timing or "late",
         initial_potential=neuron.initial_potential,
     )
+    kind = CubaLIF(
+        dynamics.threshold, dynamics.reset, dynamics.detach_reset, dynamics.leak_scaled_input
+    )
     encoding = encoder.make(data, mem, hidden, neuron.threshold)
 
+    learn = {"alpha": neuron.learn_alpha, "beta": neuron.learn_beta}
+    declared = bool(hidden.delaying or hidden.normalize or hidden.bias)
+    if declared and dynamics.timing == "prompt":
+        allowed = "late with model.delays, model.bias or model.normalize"
+        raise ConfigError("model.timing", "prompt", allowed)
+
     def layer(nb_inputs: int, units: int) -> HiddenLayer:
-        decays = neuron.each("alpha", syn, units), neuron.each("beta", mem, units)
-        more = hidden.delaying or hidden.normalize or hidden.bias
-        make = _declared_lif if more else _lif
-        return make(nb_inputs, units, decays, dynamics, neuron, hidden)
+        of_layer = {"alpha": syn, "beta": mem}
+        decays = {name: neuron.each(name, decay, units) for name, decay in of_layer.items()}
+        if declared:  # the same neurons by their declaration, whose layers have all of these
+            return NeuronLayer(
+                nb_inputs,
+                units,
+                kind,
+                initial={name: _tau(decay) for name, decay in decays.items()},
+                learn=learn,
+                start={"u": dynamics.initial_potential},
+                **hidden.of_neurons(),
+            )
+        of_decays = {f"learn_{name}": value for name, value in learn.items()}
+        return RecurrentLIF(
+            nb_inputs, units, **decays, dynamics=dynamics, **of_decays, **hidden.of_lif()
+        )
 
     layers, last = hidden.layers(encoding.nb_units if encoding else data.nb_units, layer)
     reads = readout.make(
@@ -167,69 +188,6 @@ def recurrent_lif(
         nb_classes=data.nb_classes,
         optimizer=optimizer,
         scheduler=scheduler,
-    )
-
-
-def _lif(
-    nb_inputs: int,
-    units: int,
-    decays: tuple[float | Tensor, float | Tensor],
-    dynamics: LIFDynamics,
-    neuron: LIFOptions,
-    hidden: HiddenOptions,
-) -> HiddenLayer:
-    """A layer of the readable equations."""
-    return RecurrentLIF(
-        nb_inputs,
-        units,
-        *decays,
-        dynamics,
-        recurrent=hidden.recurrent,
-        learn_alpha=neuron.learn_alpha,
-        learn_beta=neuron.learn_beta,
-        weight_scale=hidden.weight_scale,
-        recurrent_weight_scale=hidden.recurrent_weight_scale,
-        fan=hidden.fan,
-        dropout=hidden.dropout,
-        dropout_mask=hidden.dropout_mask,
-    )
-
-
-def _declared_lif(
-    nb_inputs: int,
-    units: int,
-    decays: tuple[float | Tensor, float | Tensor],
-    dynamics: LIFDynamics,
-    neuron: LIFOptions,
-    hidden: HiddenOptions,
-) -> HiddenLayer:
-    """The same neurons by their declaration, whose layers have delays, bias and normalisation."""
-    if dynamics.timing == "prompt":
-        raise ConfigError(
-            "model.timing", "prompt", "late with model.delays, model.bias or model.normalize"
-        )
-    kind = CubaLIF(
-        dynamics.threshold, dynamics.reset, dynamics.detach_reset, dynamics.leak_scaled_input
-    )
-    return NeuronLayer(
-        nb_inputs,
-        units,
-        kind,
-        initial={name: _tau(decay) for name, decay in zip(("alpha", "beta"), decays, strict=True)},
-        learn={"alpha": neuron.learn_alpha, "beta": neuron.learn_beta},
-        start={"u": dynamics.initial_potential},
-        recurrent=hidden.recurrent,
-        bias=bool(hidden.bias),
-        normalize=hidden.normalize,
-        recurrence=dynamics.recurrence,
-        surrogate=dynamics.surrogate,
-        scale=dynamics.scale,
-        weight_scale=hidden.weight_scale,
-        recurrent_weight_scale=hidden.recurrent_weight_scale,
-        fan=hidden.fan,
-        delays=hidden.delays,
-        dropout=hidden.dropout,
-        dropout_mask=hidden.dropout_mask,
     )
 
 

@@ -54,6 +54,13 @@ class NeuronLayerOptions(HiddenOptions):
     recurrent_weight_scale: NonNegative = 1.0
     recurrent_spread: Spread = "orthogonal"
 
+    def of_neurons(self) -> dict[str, Any]:
+        return super().of_neurons() | {
+            "self_recurrence": self.self_recurrence,
+            "weight_spread": self.weight_spread,
+            "recurrent_spread": self.recurrent_spread,
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class OwnReadout(ReadoutOptions):
@@ -120,21 +127,7 @@ def network_of(
             step,
             initial=_given(initial),
             learn=_given(learn),
-            recurrent=hidden.recurrent,
-            self_recurrence=hidden.self_recurrence,
-            bias=hidden.bias,
-            normalize=hidden.normalize,
-            recurrence=hidden.recurrence,
-            surrogate=hidden.surrogate,
-            scale=hidden.scale,
-            weight_scale=hidden.weight_scale,
-            weight_spread=hidden.weight_spread,
-            recurrent_weight_scale=hidden.recurrent_weight_scale,
-            recurrent_spread=hidden.recurrent_spread,
-            fan=hidden.fan,
-            delays=hidden.delays,
-            dropout=hidden.dropout,
-            dropout_mask=hidden.dropout_mask,
+            **hidden.of_neurons(),
         )
 
     layers, last = hidden.layers(encoding.nb_units if encoding else data.nb_units, layer)

@@ -6,10 +6,10 @@ In a configuration they are plain keys of ``model`` (:mod:`snn.options`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -95,8 +95,30 @@ class HiddenOptions(Options):
     ) -> tuple[list[HiddenLayer], int]:
         """Layers one after another, made from their numbers of inputs and neurons, and the number
         of the last one's neurons."""
-        units = [self.nb_hidden] if isinstance(self.nb_hidden, int) else list(self.nb_hidden)
+        units = sizes_of(self.nb_hidden)
         return [make(*sizes) for sizes in pairwise([nb_inputs, *units])], units[-1]
+
+    def of_lif(self) -> dict[str, Any]:
+        """What :class:`snn.network.layers.RecurrentLIF` takes of them."""
+        return {
+            "recurrent": self.recurrent,
+            "weight_scale": self.weight_scale,
+            "recurrent_weight_scale": self.recurrent_weight_scale,
+            "fan": self.fan,
+            "dropout": self.dropout,
+            "dropout_mask": self.dropout_mask,
+        }
+
+    def of_neurons(self) -> dict[str, Any]:
+        """What :class:`snn.network.neuron_layer.NeuronLayer` takes of them."""
+        return self.of_lif() | {
+            "bias": bool(self.bias),
+            "normalize": self.normalize,
+            "recurrence": self.recurrence,
+            "surrogate": self.surrogate,
+            "scale": self.scale,
+            "delays": self.delays,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +241,11 @@ class RegularizerOptions(Options):
     def make(self) -> SpikeRegularizer:
         """The regulariser."""
         return SpikeRegularizer(self.regularizer, self.reduction, self.regularizer_l2)
+
+
+def sizes_of(nb_hidden: int | Sequence[int]) -> list[int]:
+    """Neurons of each hidden layer."""
+    return [nb_hidden] if isinstance(nb_hidden, int) else list(nb_hidden)
 
 
 def decay_of(key: str, factor: float | None, tau: float, time_step: float) -> float:

@@ -18,7 +18,14 @@ from snn.network.layers import CurrentEncoder
 from snn.network.recurrent import Cell, LinearReadout, RecurrentNetwork
 from snn.options import Options, grouped
 from snn.training.losses import SpikeRegularizer
-from snn.training.model_options import DataSpec, LossOptions, ReadoutOptions, Size, decay_of
+from snn.training.model_options import (
+    DataSpec,
+    LossOptions,
+    ReadoutOptions,
+    Size,
+    decay_of,
+    sizes_of,
+)
 from snn.training.module import SpikingClassifier
 
 # Time constants of the readout in ms where none are given, as of the spiking networks.
@@ -97,7 +104,7 @@ def rnn(
         loss: the classification loss.
     """
     encoder, step = signals.make(data), data.time_step
-    sizes = [units.nb_hidden] if isinstance(units.nb_hidden, int) else list(units.nb_hidden)
+    sizes = sizes_of(units.nb_hidden)
     if readout == "leaky":
         syn = decay_of("model.readout_tau_syn", None, TAU_SYN, step)
         mem = decay_of("model.readout_tau_mem", None, TAU_MEM, step)

@@ -20,6 +20,13 @@ def sweep(directory: Path, *arguments: str, **options: Any) -> subprocess.Comple
     return command("-m", *TINY, f"hydra.sweep.dir={directory}", *arguments, **options)
 
 
+def swept(directory: Path, *arguments: str) -> Path:
+    """The directory, with such a sweep at its end."""
+    ended = sweep(directory, *arguments)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return directory
+
+
 def start(directory: Path, *arguments: str, **options: Any) -> Forked | subprocess.Popen[str]:
     """The same without waiting for its end; both outputs in one."""
     line = ("-m", *TINY, f"hydra.sweep.dir={directory}", *arguments)

@@ -17,7 +17,7 @@ import pytest
 
 from snn.runs import RunDirectory, read_json
 from tests.commands import same_weights, table, timeless
-from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
+from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep, swept
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -37,10 +37,7 @@ GRID = (
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same sweep, left alone."""
-    directory = tmp_path_factory.mktemp("calm")
-    ended = sweep(directory, *GRID)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return directory
+    return swept(tmp_path_factory.mktemp("calm"), *GRID)
 
 
 @pytest.mark.seconds(20)

@@ -21,6 +21,7 @@ from tests.sweeps.grids import (
     start,
     states,
     sweep,
+    swept,
 )
 from tests.sweeps.mishaps import mishap
 from tests.sweeps.searches import SEARCH, SPACE, assert_agree, drawn, study_of, times_told
@@ -33,10 +34,7 @@ FOUR = (*SEARCH, *SPACE, "search.n_trials=4")
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search at its end; copy it before touching it."""
-    directory = tmp_path_factory.mktemp("search")
-    ended = sweep(directory, *FOUR)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return directory
+    return swept(tmp_path_factory.mktemp("search"), *FOUR)
 
 
 @pytest.fixture

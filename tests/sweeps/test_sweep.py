@@ -26,6 +26,7 @@ from tests.sweeps.grids import (
     start,
     states,
     sweep,
+    swept,
 )
 from tests.sweeps.mishaps import mishap
 
@@ -35,10 +36,7 @@ GRID = ("model.nb_hidden=8,12,16",)
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A completed sweep; copy it before touching it."""
-    directory = tmp_path_factory.mktemp("sweep")
-    ended = sweep(directory, *GRID)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return directory
+    return swept(tmp_path_factory.mktemp("sweep"), *GRID)
 
 
 @pytest.fixture

@@ -39,13 +39,10 @@ def backward(program: Program, name: str, shape: Shape) -> str:
     sums = [
         f"tl.store(out + {i} * layer, tl.sum(sum_{i}, 0), mask=n < width)" for i in adjoint.rows
     ]
-    names = ", ".join(["p0", "p1", "p2"][: shape.count])
     return _BACKWARD.format(
         name=name,
         count=shape.count,
         first="t + 1" if shape.lag else "t",
-        zeros=indented([f"{p} = zero" for p in names.split(", ")], 8),
-        products=", ".join(["p0", "p1", "p2"][: shape.count] + ["_"] * (3 - shape.count)),
         once=indented(once, 4),
         slopes=indented(map(_slope, range(shape.count)), 8),
         early=indented(early, 8),
@@ -195,10 +192,9 @@ def {name}(
         at = here + t * step
         {slopes}
         {early}
-        {zeros}
         if RECURRENT:
             tl.debug_barrier()  # all threads of the program see the gradients
-            {products} = products(
+            p0, p1, p2 = products(
                 grad_drive, {first}, matrix, resident, b, n, batch, steps, width, pitch,
                 -1, {count}, PRODUCT, PRECISION, BLOCK_B, BLOCK_N, BLOCK_K,
             )  # fmt: skip
