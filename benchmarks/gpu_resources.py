@@ -5,7 +5,8 @@
 
 Triton brings its own LLVM and ptxas. The launches of a forward and a backward pass are gone
 through with tensors on the CPU and nothing is run, so that each kernel is compiled for the very
-arguments that it would get. Local memory means that registers were spilled.
+arguments that it would get. Local memory means that registers were spilled; what costs time is
+spilled in a loop, step by step.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Compiled:
         arch: compute capability times ten.
         registers: of a thread.
         local_bytes: of a thread: spilled registers.
+        spills: instructions in loops that move such a register.
         shared_bytes: of a program.
         warps: of a program.
         barriers: instructions in which the threads of a program wait for each other.
@@ -62,6 +64,7 @@ class Compiled:
     arch: int
     registers: int
     local_bytes: int
+    spills: int
     shared_bytes: int
     warps: int
     barriers: int
@@ -115,6 +118,17 @@ def _tool(name: str, kernel, *flags: str) -> str:
         ).stdout
 
 
+def _spills_in_loops(text: str) -> int:
+    """Accesses to local memory between a label and a later jump back to it."""
+    lines, labels, inside = text.splitlines(), {}, set()
+    for at, line in enumerate(lines):
+        if found := re.match(r"\s*(\.L_\w+):", line):
+            labels[found[1]] = at
+        elif (found := re.search(r"\bBRA.*\((\.L_\w+)\)", line)) and found[1] in labels:
+            inside.update(range(labels[found[1]], at))
+    return sum(bool(re.search(r"\b(LDL|STL)\b", lines[at])) for at in inside)
+
+
 def _describe(kernel, arch: int, given: dict[str, object]) -> Compiled:
     usage = _tool("cuobjdump", kernel, "--dump-resource-usage")
     registers, stack, local = re.search(r"REG:(\d+) STACK:(\d+) .*LOCAL:(\d+)", usage).groups()
@@ -130,6 +144,7 @@ def _describe(kernel, arch: int, given: dict[str, object]) -> Compiled:
         arch,
         int(registers),
         int(stack) + int(local),
+        _spills_in_loops(text),
         kernel.metadata.shared,
         kernel.metadata.num_warps,
         len(re.findall(r"\bBAR\.SYNC", text)),

@@ -57,7 +57,7 @@ def test_the_generated_kernels_of_every_neuron_compile():
         kernels = {row["kernel"] for row in compiled if row["kernel"].startswith(f"{neuron} ")}
         assert kernels == {f"{neuron} forward", f"{neuron} backward"}
     assert_launchable(compiled)
-    assert not any(row["local_bytes"] for row in compiled)
+    assert not any(row["spills"] for row in compiled)  # in the loop over time
 
 
 def assert_launchable(compiled):
