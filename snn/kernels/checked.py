@@ -164,6 +164,9 @@ def _check_dynamics(dynamics: LIFDynamics) -> None:
 def _check_neuron(layer: NeuronParameters, units: int, like: Tensor) -> None:
     _require_kind("neuron", layer.neuron, Neuron)
     surrogates.require(layer.surrogate)
+    _require_kind("values", layer.values, Mapping)
+    for name, value in {"scale": layer.scale, **(layer.start or {})}.items():
+        _require_kind(name, value, (float, int))
     found = program_of(layer)
     if set(layer.values) != set(layer.neuron.parameters):
         wanted = ", ".join(layer.neuron.parameters) or "none"
@@ -177,7 +180,7 @@ def _check_neuron(layer: NeuronParameters, units: int, like: Tensor) -> None:
             "recurrence='current': must be previous where a drive can cause a spike in its own step"
         )
     if layer.taps is not None:
-        _check("taps", layer.taps, (max(layer.taps.shape[0], 1), units), like)
+        _check_taps(layer.taps, units, like)
         if layer.recurrent_weight is None or layer.recurrence == "current":
             raise ValueError("taps: delays are of recurrent weights with recurrence='previous'")
     unknown = set(layer.start or {}) - set(layer.neuron.states)
@@ -203,6 +206,11 @@ def _check(name: str, tensor: Tensor, wanted: tuple[int, ...], like: Tensor) -> 
     if tensor.dtype != like.dtype:
         raise ValueError(f"parameters of dtype {like.dtype} and {tensor.dtype}: must be the same")
     _require_place(name, tensor, like)
+
+
+def _check_taps(taps: Tensor, units: int, like: Tensor) -> None:
+    _require_tensor("taps", taps)
+    _check("taps", taps, (max(taps.shape[0] if taps.dim() else 0, 1), units), like)
 
 
 def _check_constant(name: str, value: Constant, units: int, like: Tensor) -> None:
@@ -249,7 +257,7 @@ def check_delays(x: Input, taps: Tensor) -> Tensor:
     if taps.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"the kernels compute in float32 and float64, not in {taps.dtype}")
     prepared = _prepared(x, taps)
-    _check("taps", taps, (max(taps.shape[0] if taps.dim() else 0, 1), prepared.inputs), taps)
+    _check_taps(taps, prepared.inputs, taps)
     return prepared.x if isinstance(prepared.x, Tensor) else prepared.x.to_dense(taps.dtype)
 
 

@@ -23,8 +23,11 @@ from torch import Tensor
 from snn import kernels
 from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
+from snn.kernels import NeuronParameters
 from snn.kernels.cpu.arguments import Arguments, StageCode, arguments
-from snn.neurons import LIFDynamics, current_encoder, leaky_readout, lif
+from snn.neurons import LIFDynamics, Neuron, current_encoder, leaky_readout, lif
+from snn.neurons.declaration import shipped
+from snn.neurons.delays import delayed
 from tests.kernels.compare import Case, error
 
 EXPECTED = (
@@ -131,8 +134,13 @@ def damaged_value(rng: random.Random, value: Any) -> Any:
         if rng.random() < 0.3:
             return replace(value, index=damaged(rng, value.index))
         return replace(value, store=damaged_store(rng, value.store))
-    if isinstance(value, LIFDynamics):
+    if isinstance(value, LIFDynamics | Neuron):
         return value
+    if isinstance(value, dict) and value:
+        name = rng.choice(list(value))
+        if rng.random() < 0.1:
+            return {key: kept for key, kept in value.items() if key != name}
+        return value | {name: damaged_value(rng, value[name])}
     if isinstance(value, list):
         return damaged_list(rng, value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -274,6 +282,47 @@ def function(backend: str, name: str) -> Callable[..., Any]:
     return make
 
 
+def declared_neurons(rng: random.Random, case: Case) -> tuple[dict[str, Any], Callable[..., Any]]:
+    kind = rng.choice(list(shipped.SHIPPED))
+    delays = rng.random() < 0.3 and case.dynamics["recurrence"] == "previous"
+
+    def layer(weight: Tensor, recurrent: Tensor | None, mask: Tensor | None) -> NeuronParameters:
+        units = weight.shape[1]
+        values = {
+            name: torch.full((units,), rng.uniform(0.1, 0.9), dtype=case.dtype)
+            for name in kind().parameters
+        }
+        drawn = torch.rand(3, units, dtype=case.dtype) if delays and recurrent is not None else None
+        for tensor in (*values.values(), *([] if drawn is None else [drawn])):
+            tensor.requires_grad_(case.learn != "fixed")
+        bias = rng.choice((None, torch.zeros(units, dtype=case.dtype)))
+        return NeuronParameters(weight, recurrent, kind(), values, bias, mask=mask, taps=drawn)
+
+    layers = [layer(old.weight, old.recurrent_weight, old.mask) for old in case.layers()]
+    given = {
+        "x": case.x,
+        "layers": layers,
+        "readout": case.readout(),
+        "encoder": case.encoder_parameters(),
+    }
+    return given, lambda **given: backward_through(kernels.network(**given, backend="cpu"))
+
+
+def delays_of_input(rng: random.Random, case: Case) -> tuple[dict[str, Any], Callable[..., Any]]:
+    x = case.x.shape[-1] if isinstance(case.x, Tensor) else case.x.store.nb_units
+    taps = torch.rand(rng.choice((1, 3, 20)), x, dtype=case.dtype, requires_grad=True)
+
+    def call(x: Any, taps: Any) -> None:
+        arriving = kernels.delayed(x, taps, backend="cpu")
+        dense = x if isinstance(x, Tensor) else x.to_dense(taps.dtype)
+        expected, _ = delayed(dense.to(taps.dtype), taps)
+        backward_through(arriving)
+        if torch.isfinite(expected).all() and error(arriving, expected) > 1e-4:
+            raise AssertionError("another sequence than the reference's")
+
+    return {"x": case.x, "taps": taps}, call
+
+
 def compared(given: dict[str, Any], backend: str) -> None:
     """A network's result, which has to be the reference's of the same arguments."""
     trace, counts = kernels.network(**given, backend=backend)
@@ -328,6 +377,8 @@ ON_CPU = (
     function("cpu", "lif_layer"),
     function("cpu", "encoder_layer"),
     function("cpu", "training_step"),
+    declared_neurons,
+    delays_of_input,
 )
 ON_GPU = tuple(
     function("gpu", name) for name in ("network", "lif_layer", "encoder_layer", "training_step")

@@ -133,3 +133,13 @@ def test_delays_of_what_does_not_fit():
     with pytest.raises(ValueError, match="input of shape"):
         kernels.delayed(x[0], taps)
     assert kernels.delayed(x.int(), taps).dtype == torch.float32
+    with pytest.raises(ValueError, match="must be on the CPU"):
+        kernels.delayed(x.to("meta"), taps.to("meta"), backend="cpu")
+
+
+@needs("cpu")
+def test_delays_that_are_no_tensor():
+    case = LayerCase(LIF())
+    layer = kernels.NeuronParameters(*case.given, **case.options)
+    with pytest.raises(TypeError, match="taps must be a tensor, not bool"):
+        kernels.neuron_layer(case.x, layer._replace(taps=True))

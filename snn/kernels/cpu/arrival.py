@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from snn.kernels.cpu.call import in_memory
 from snn.kernels.cpu.library import loaded
 
 
@@ -17,7 +18,7 @@ class Arrival(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, taps: Tensor) -> Tensor:
-        x, taps = x.contiguous(), taps.contiguous()
+        x, taps = in_memory(x), in_memory(taps)
         ctx.save_for_backward(x, taps)
         arriving = torch.empty_like(x)
         _run(loaded().arrive, x, taps, [x, taps, arriving])
@@ -30,7 +31,7 @@ class Arrival(torch.autograd.Function):
         of_x, of_taps = ctx.needs_input_grad
         grad_x = torch.empty_like(x) if of_x else None
         grad_taps = torch.zeros_like(taps) if of_taps else None
-        tensors = [x, taps, grad.contiguous(), grad_x, grad_taps]
+        tensors = [x, taps, in_memory(grad), grad_x, grad_taps]
         _run(loaded().arrive_backward, x, taps, tensors)
         return grad_x, grad_taps
 

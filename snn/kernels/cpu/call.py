@@ -25,6 +25,21 @@ _ALIGNMENT = 64
 """Of traces, which torch gives all its tensors."""
 
 
+def in_memory(tensor: Tensor) -> Tensor:
+    """A tensor's numbers one after another, as C++ reads them.
+
+    Raises:
+        ValueError: it is not in the memory that a CPU reads.
+    """
+    if not tensor.is_cpu or tensor.layout is not torch.strided:
+        raise ValueError(f"a tensor on {tensor.device}, {tensor.layout}: must be on the CPU")
+    if not tensor.is_contiguous() or tensor.is_neg():
+        tensor = tensor.detach().resolve_neg().contiguous()
+    if tensor.data_ptr() % tensor.itemsize:
+        tensor = tensor.detach().clone()
+    return tensor
+
+
 class Call:
     """A problem in the making. Tensors that it points to live as long as it does."""
 
@@ -67,12 +82,7 @@ class Call:
         """
         if tensor is None:
             return None
-        if not tensor.is_cpu or tensor.layout is not torch.strided:
-            raise ValueError(f"a tensor on {tensor.device}, {tensor.layout}: must be on the CPU")
-        if not tensor.is_contiguous() or tensor.is_neg():
-            tensor = tensor.detach().resolve_neg().contiguous()
-        if tensor.data_ptr() % tensor.itemsize:
-            tensor = tensor.detach().clone()
+        tensor = in_memory(tensor)
         self._alive.append(tensor)
         return tensor.data_ptr()
 
