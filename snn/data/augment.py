@@ -22,6 +22,7 @@ from snn.events.encoding import Events
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Steps = Annotated[int, Field(ge=0)]
+Grid = list[Annotated[int, Field(gt=0)]]
 
 
 class Size(NamedTuple):
@@ -74,6 +75,12 @@ def kept(events: Events, keep: np.ndarray) -> Events:
     """The events where ``keep``, boolean ``[nb_events]``, is true."""
     index = np.flatnonzero(keep)
     return Events(*(ids[index] for ids in events))
+
+
+def _check_grid(name: str, shape: Grid | None, nb_units: int) -> None:
+    if shape is not None and math.prod(shape) != nb_units:
+        allowed = f"extents of {nb_units} units in all"
+        raise ConfigError(f"augment.{name}.shape", shape, allowed)
 
 
 @cache
@@ -147,12 +154,10 @@ class UnitShift(Augmentation):
 
     name = "unit_shift"
     max_shift: Annotated[int, Field(ge=0)] = 1
-    shape: list[Annotated[int, Field(gt=0)]] | None = None
+    shape: Grid | None = None
 
     def check_units(self, nb_units: int) -> None:
-        if self.shape is not None and math.prod(self.shape) != nb_units:
-            allowed = f"extents of {nb_units} units in all"
-            raise ConfigError(f"augment.{self.name}.shape", self.shape, allowed)
+        _check_grid(self.name, self.shape, nb_units)
 
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
         self.check_units(size.units)
@@ -165,6 +170,44 @@ class UnitShift(Augmentation):
         strides = np.cumprod([1, *shape[:0:-1]])[::-1]
         moved = (strides @ shift).astype(np.int32)
         return events._replace(unit=events.unit + moved[events.sample])
+
+
+@checked(prefix="augment.unit_flip")
+@dataclass(frozen=True)
+class UnitFlip(Augmentation):
+    """Mirrors the units of a sample with probability ``p``.
+
+    Args:
+        p: of a sample.
+        shape: extents of the grid that the units form, row by row: ``[28, 28]`` for images of that
+            size. None: they form a line.
+        axis: of the grid, counted from 0 or from the end; the last one swaps left and right of an
+            image.
+    """
+
+    name = "unit_flip"
+    p: Annotated[float, Field(ge=0, le=1)] = 0.5
+    shape: Grid | None = None
+    axis: int = -1
+
+    def __post_init__(self) -> None:
+        sides = len(self.shape or [1])
+        if not -sides <= self.axis < sides:
+            allowed = f"{-sides} to {sides - 1}, of {sides} extents"
+            raise ConfigError(f"augment.{self.name}.axis", self.axis, allowed)
+
+    def check_units(self, nb_units: int) -> None:
+        _check_grid(self.name, self.shape, nb_units)
+
+    def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
+        self.check_units(size.units)
+        shape = self.shape or [size.units]
+        axis = self.axis % len(shape)
+        extent, stride = shape[axis], math.prod(shape[axis + 1 :])
+        mirrored = rng.random(size.samples) < self.p
+        place = events.unit // stride % extent
+        moved = np.where(mirrored[events.sample], (extent - 1 - 2 * place) * stride, 0)
+        return events._replace(unit=events.unit + moved)
 
 
 @checked(prefix="augment.time_jitter")

@@ -20,6 +20,7 @@ from snn.data.augment import (
     TimeShift,
     TimeStretch,
     UnitDropout,
+    UnitFlip,
     UnitJitter,
     UnitShift,
 )
@@ -84,6 +85,7 @@ def test_nothing_to_do_changes_nothing() -> None:
         UnitDropout(p=0.0),
         UnitJitter(sigma=0.0),
         UnitShift(max_shift=0),
+        UnitFlip(p=0.0),
         TimeJitter(sigma=0.0),
         TimeShift(max_shift=0),
         TimeStretch(max_factor=1.0),
@@ -113,6 +115,7 @@ def test_the_generator_decides_and_the_data_stay(kind: type[Augmentation]) -> No
                 UnitJitter(20.0),
                 UnitShift(40),
                 UnitShift(7, [5, 6]),
+                UnitFlip(0.5, [5, 6], 0),
                 TimeJitter(30.0),
                 TimeShift(60),
                 TimeStretch(9.0),
@@ -199,9 +202,27 @@ def test_a_shift_on_a_grid_never_wraps_around_a_row() -> None:
     assert len(shifts) == 9
 
 
+@pytest.mark.parametrize(("shape", "axis"), [([5, 6], -1), ([5, 6], 0), ([5, 3, 2], 1), (None, 0)])
+def test_a_flip_mirrors_one_side_of_half_of_the_samples(shape: list[int] | None, axis: int) -> None:
+    x, grid = batch(), shape or [UNITS]
+    images = x.to_dense().view(-1, STEPS, *grid)
+    flip = UnitFlip(shape=shape, axis=axis)
+    changed = augmented(x, [flip], rng()).to_dense().view(images.shape)
+    side = 1 + axis if axis >= 0 else axis  # behind the steps of a sample
+    mirrored = 0
+    for before, after in zip(images, changed, strict=True):
+        is_mirrored = torch.equal(after, before.flip(side))
+        assert is_mirrored != torch.equal(after, before)
+        mirrored += is_mirrored
+    assert 0.2 < mirrored / len(images) < 0.8
+    always = UnitFlip(1.0, shape, axis)
+    assert torch.equal(augmented(x, [always, always], rng()).to_dense(), x.to_dense())
+
+
 def test_a_grid_of_another_size_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"augment\.unit_shift\.shape=\[4, 4\].*30 units"):
-        augmented(batch(), [UnitShift(shape=[4, 4])], rng())
+    for kind, name in ((UnitShift, "shift"), (UnitFlip, "flip")):
+        with pytest.raises(ConfigError, match=rf"augment\.unit_{name}\.shape=\[4, 4\].*30 units"):
+            augmented(batch(), [kind(shape=[4, 4])], rng())
 
 
 def test_time_shift_moves_whole_samples() -> None:
@@ -274,6 +295,9 @@ def test_a_wrong_kind_of_input_has_no_method(kind: type[Augmentation]) -> None:
         (lambda: UnitDropout(p=-0.1), r"augment\.unit_dropout\.p"),
         (lambda: UnitJitter(sigma=-1), r"augment\.unit_jitter\.sigma"),
         (lambda: UnitShift(max_shift=-1), r"augment\.unit_shift\.max_shift"),
+        (lambda: UnitFlip(p=1.5), r"augment\.unit_flip\.p"),
+        (lambda: UnitFlip(axis=1), r"augment\.unit_flip\.axis=1: must be -1 to 0, of 1 extents"),
+        (lambda: UnitFlip(shape=[28, 28], axis=-3), r"axis=-3: must be -2 to 1, of 2 extents"),
         (lambda: TimeJitter(sigma=float("inf")), r"augment\.time_jitter\.sigma"),
         (lambda: TimeShift(max_shift=-2), r"augment\.time_shift\.max_shift"),
         (lambda: TimeStretch(max_factor=0.5), r"augment\.time_stretch\.max_factor"),
