@@ -7,6 +7,7 @@ from pathlib import Path
 
 from snn.analysis.ablation import ablation_table, find_ablation
 from snn.analysis.choice import best_command, which_to_take
+from snn.analysis.claims.table import Verdicts, claims_of
 from snn.analysis.collapse import Collapse, explanation, find_collapsed
 from snn.analysis.effects import Decomposition, decompose
 from snn.analysis.figures import draw_all
@@ -30,7 +31,7 @@ from snn.analysis.views import (
     recommended_table,
     seeds_table,
 )
-from snn.files import write_whole
+from snn.files import whole_file, write_whole
 
 FEWEST = 10  # runs that did not collapse, to tell effects among them
 FEW = 3  # with fewer results there is nothing to say of effects
@@ -39,7 +40,7 @@ VALUES, THESIS_VIEW = "values_", "thesis_"
 TABLES = (
     *("best", "ranking", "seeds", "recommended", "values", "thesis", "fixed", "hardware"),
     *("effects", "effects_without_collapsed", "ablation", "collapsed", "unfinished", "damaged"),
-    "regions",
+    *("regions", "claims"),
 )
 FIGURES = (
     *("effects", "main_effects", "interactions", "costs", "parallel", "curves", "collapsed"),
@@ -73,7 +74,7 @@ def clear(folder: Path) -> None:
     """Remove what an earlier summary wrote, so that no table of another grid is left behind."""
     for file in folder.iterdir():
         ours = file.stem in OURS or file.stem.startswith((VALUES, THESIS_VIEW, COMPARED))
-        if ours and file.suffix in (".md", ".tex", ".png", ".svg"):
+        if ours and file.suffix in (".md", ".tex", ".csv", ".png", ".svg"):
             file.unlink()
 
 
@@ -105,6 +106,7 @@ def study_sections(
     kinds = Section(prefix + "With spikes and without")
     values = Section(prefix + "Each parameter by itself")
     thesis = Section(prefix + "The thesis's own view: training, test and time of each value")
+    claims = Section(prefix + "The thesis's claims")
     depends = Section(prefix + "What matters")
     curves = Section(prefix + "Training")
     shared = Section(prefix + "What all runs share")
@@ -128,10 +130,11 @@ def study_sections(
         values.paragraphs.append("Nothing was varied but the seed.")
     if study.keys and view.shows_thesis(study) and study.tested:
         _add_thesis(thesis, study)
+    judged = _add_claims(claims, study, view)
     _add_effects(depends, study, effects, why, collapse)
     _add_collapse(curves, study, collapse)
     shared.tables += [fixed_table(study), hardware_table(study)]
-    sections = [result, ranking, kinds, values, thesis, depends, curves, shared]
+    sections = [result, ranking, kinds, values, claims, thesis, depends, curves, shared]
     if view.quick:
         return sections
     places = {"effects": depends, "main_effects": depends, "interactions": depends}
@@ -146,6 +149,9 @@ def study_sections(
     for section in sections:
         for table in section.tables:
             write_table(table, folder)
+    if judged is not None:
+        with whole_file(folder / f"{judged.table.name}.csv", newline="") as file:
+            judged.frame.to_csv(file, index=False)
     return sections
 
 
@@ -177,6 +183,15 @@ def _add_result(section: Section, study: Study) -> None:
     command = best_command(study)
     if command is not None:
         section.commands.append(f"# trains the best point anew\n{command}")
+
+
+def _add_claims(section: Section, study: Study, view: View) -> Verdicts | None:
+    judged = claims_of(study, tests=view.shows_thesis(study))
+    if judged is not None:
+        section.warnings += judged.warnings
+        section.tables.append(judged.table)
+        section.paragraphs += judged.said
+    return judged
 
 
 def _add_thesis(section: Section, study: Study) -> None:
