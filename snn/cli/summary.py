@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,12 +14,16 @@ from snn.analysis.records import read_records
 from snn.errors import SnnError
 from snn.places import program
 
+if TYPE_CHECKING:
+    from snn.analysis.report import Section
+
 EPILOG = """\
 examples:
   python sweep_summary.py outputs/sweeps/randman
   python sweep_summary.py outputs/sweeps/tbl --metric final.val.loss
   python sweep_summary.py outputs/sweeps/tbl --watch --html
   python sweep_summary.py outputs/tbl/RUN outputs/tbl/OTHER_RUN
+  python sweep_summary.py outputs/sweeps/tbl outputs/sweeps/sparse --less-is-more
 
 DIR/summary/ then holds results.csv and results.parquet (a row per run), each table as .md and .tex,
 each figure as .png and .svg, and report.html, which holds all of it, can be sorted, filtered and
@@ -47,7 +52,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         nargs="+",
         type=Path,
         help="searched at any depth for runs; of two or more directories, each a run, the runs "
-        "are compared",
+        "are compared; with --less-is-more each is a sweep",
     )
     parser.add_argument(
         "--metric",
@@ -66,6 +71,18 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help="add the thesis's own view: training and test accuracy and time of every value. "
         "Without it test accuracy is shown once, of the best point",
+    )
+    parser.add_argument(
+        "--less-is-more",
+        action="store_true",
+        help="write instead where more spikes, hidden neurons and time steps stop paying, of all "
+        "DIRs together: DIR/summary/less_is_more.png, .svg, .md, .tex and .csv of the first",
+    )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        metavar="POINTS",
+        help="with --less-is-more: percentage points of accuracy that do not matter (default: 0.5)",
     )
     watch = parser.add_argument_group("while it runs")
     watch.add_argument(
@@ -90,6 +107,12 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.html and not args.watch:
         parser.error("--html belongs to --watch; without it, report.html is written anyway")
+    if args.margin is not None and not args.less_is_more:
+        parser.error("--margin belongs to --less-is-more")
+    if args.margin is not None and not 0 <= args.margin <= 100:
+        parser.error(f"--margin {args.margin:g}: percentage points, 0 to 100")
+    if args.less_is_more and (args.watch or args.base or args.thesis):
+        parser.error("--less-is-more takes --metric and --margin alone")
     if len(args.dir) > 1 and (args.watch or args.base):
         parser.error("--watch and --base take one directory")
     return args
@@ -105,8 +128,26 @@ def summary(args: argparse.Namespace, console: Console) -> None:
         result = compare(args.dir, args.metric, args.thesis)
     else:
         result = summarise(read_records(args.dir[0]), args.metric, args.base, args.thesis)
-    console.print(result.lead, highlight=False)
-    for section in filter(lambda section: section.has_text, result.sections):
+    _print(result.lead, result.sections, console)
+    report = result.folder / "report.html"
+    console.print(f"\nReport: {report}", soft_wrap=True, markup=False, highlight=False)
+
+
+def less_is_more(args: argparse.Namespace, console: Console) -> None:
+    """Write where more stops paying, and print it."""
+    from snn.analysis import less_is_more as made
+    from snn.analysis.paying import MARGIN
+
+    margin = MARGIN if args.margin is None else args.margin / 100
+    result = made.less_is_more(args.dir, args.metric, margin)
+    _print(result.lead, result.sections, console)
+    for file in result.files:
+        console.print(f"\nFigure: {file}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _print(lead: str, sections: Sequence[Section], console: Console) -> None:
+    console.print(lead, highlight=False)
+    for section in filter(lambda section: section.has_text, sections):
         console.rule(section.title, align="left")
         for text in section.warnings:
             console.print(text, style="yellow", markup=False, highlight=False)
@@ -114,8 +155,6 @@ def summary(args: argparse.Namespace, console: Console) -> None:
             console.print(table.rich())
         for text in (*section.paragraphs, *section.commands):
             console.print(text, soft_wrap=True, markup=False, highlight=False)
-    report = result.folder / "report.html"
-    console.print(f"\nReport: {report}", soft_wrap=True, markup=False, highlight=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -130,6 +169,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             look = watch_with_page if args.html else watch
             look(args.dir[0], console, args.metric, args.total, args.interval)
+        elif args.less_is_more:
+            less_is_more(args, console)
         else:
             summary(args, console)
     except SnnError as error:

@@ -60,6 +60,17 @@ def redraws_samples(study: Study) -> bool:
     return any(key in study.axes.repeats for key in SPLITS)
 
 
+def sample_overlap(study: Study, held_out: str) -> float:
+    """Held-out over training samples, where replicates draw both anew from one pool; else 0.
+
+    Args:
+        study: whose replicates.
+        held_out: the part that counts as held out, ``val`` or ``test``.
+    """
+    counts = [study.samples(split) for split in (held_out, "train")]
+    return counts[0] / counts[1] if redraws_samples(study) and None not in counts else 0.0
+
+
 def points_of(frame: pd.DataFrame, keys: Sequence[str]) -> dict[str, int]:
     """How many points of the grid each replicate has."""
     distinct = frame.drop_duplicates([REPLICATE, *keys])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from snn.analysis.claims.balance import REPLICATE, Balanced, redraws_samples, replicate_names
+from snn.analysis.claims.balance import REPLICATE, Balanced, replicate_names, sample_overlap
 from snn.analysis.claims.estimate import LevelMeans
 from snn.analysis.collapse import find_collapsed
 from snn.analysis.costs import number_of
@@ -25,10 +25,12 @@ class Bench:
         frame: the level of each parameter, the replicate, ``train`` and ``held_out`` accuracy (of
             the final weights: the thesis kept no others; 0..1), ``seconds`` of training as their
             natural logarithm, ``ran_on``, and whether the run ``collapsed``.
+        overlap: of the samples of replicates, see :class:`LevelMeans`.
     """
 
     def __init__(self, study: Study, held_out: str) -> None:
         self.study, self.held_out = study, held_out
+        self.overlap = sample_overlap(study, held_out)
         frame = study.frame[study.keys].copy()
         frame[REPLICATE] = replicate_names(study)
         results = [run.result for run in study.runs]
@@ -42,14 +44,6 @@ class Bench:
         collapse = find_collapsed(study)
         frame["collapsed"] = False if collapse is None else collapse.mask.to_numpy()
         self.frame = frame
-
-    @property
-    def overlap(self) -> float:
-        """Held-out over training samples, where replicates draw both anew; else 0."""
-        counts = [self.study.samples(split) for split in (self.held_out, "train")]
-        if not redraws_samples(self.study) or None in counts:
-            return 0.0
-        return counts[0] / counts[1]
 
     def least(self, by: str, runs: int) -> float:
         """Variance of a mean over runs whose accuracies are counted in whole samples."""
