@@ -56,9 +56,12 @@ def test_each_data_set_from_file_to_result(tmp_path: Path, data, overrides: list
 WRITERS = {"fashion_mnist": write_fashion_mnist, "shd": write_shd, "tbl": write_tbl}
 
 
-@pytest.mark.parametrize("preset", [f"{name}{kind}" for name in WRITERS for kind in ("", "_best")])
+PRESETS = (*(f"{name}{kind}" for name in WRITERS for kind in ("", "_best")), "shd_adlif")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
 def test_presets_run(tmp_path: Path, preset: str) -> None:
-    WRITERS[preset.removesuffix("_best")](tmp_path)
+    next(write for name, write in WRITERS.items() if preset.startswith(name))(tmp_path)
     result = run(
         tmp_path / "run",
         f"experiment={preset}",
