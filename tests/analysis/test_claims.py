@@ -125,6 +125,7 @@ def test_fashion_mnist_that_collapses() -> None:
     assert found(findings, "the regulariser matters more").verdict == HOLDS
     assert found(findings, "a rate of 1e-6").verdict == HOLDS
     assert found(findings, "100 steps are best").verdict == FAILS
+    assert "81 of 243 runs collapsed" in claims_of(study, tests=True).table.note
     learns = study_of(lambda _: 0.85, data="fashion_mnist", grid=FASHION)
     assert found(verdicts(learns, "test"), "collapses").why == "it learns"
 

@@ -23,6 +23,7 @@ from snn.analysis.values import ordered
 REPLICATE = "replicate"
 SPLITS = tuple(key for key in REPEATS if key != "seed")
 MOST_SUBSETS = 10  # values of one parameter, of which every choice is tried
+MOST_CHOSEN = 8  # replicates, likewise
 
 
 @dataclass(frozen=True)
@@ -114,19 +115,31 @@ def balanced(
     for subset in _subsets(levels, needed):
         at = [levels.index(level) for level in subset]
         complete = there[:, at].all(axis=1)  # [replicate, block]
-        order = np.argsort(-complete.sum(axis=1), kind="stable")
-        for count in range(1, len(names) + 1):
-            chosen = np.sort(order[:count])
+        for chosen in _replicates(complete):
             blocks = complete[chosen].all(axis=0)
             size = float((len(at) - 1) * blocks.sum())
             if not size:
                 continue
-            score = ((count - 1) * size, size, float(count))
+            score = ((len(chosen) - 1) * size, size, float(len(chosen)))
             score = (float(len(at)), *score[:2]) if most else score
             if score > best:
                 part = values[np.ix_(chosen, at, np.flatnonzero(blocks))]
                 best, found = score, Balanced(tuple(names[i] for i in chosen), subset, part)
     return found
+
+
+def _replicates(complete: np.ndarray) -> list[list[int]]:
+    """Choices of replicates: all of them, or of many those with most blocks.
+
+    Args:
+        complete: whether a replicate has a block, ``[replicate, block]``.
+    """
+    count = len(complete)
+    if count <= MOST_CHOSEN:
+        sizes = range(count, 0, -1)
+        return [list(chosen) for n in sizes for chosen in combinations(range(count), n)]
+    order = np.argsort(-complete.sum(axis=1), kind="stable")
+    return [sorted(order[:n].tolist()) for n in range(count, 0, -1)]
 
 
 def _subsets(levels: Sequence[int], needed: Sequence[int]) -> list[tuple[int, ...]]:

@@ -186,6 +186,11 @@ def notes(bench: Bench) -> list[str]:
         f"Points that each replicate has: {named}. Compared are those that all replicates have "
         "with all values.",
     ]
+    if fallen := int(bench.frame["collapsed"].sum()):
+        said.append(
+            f"{fallen} of {len(bench.frame)} runs collapsed; they count in all means, as in the "
+            "thesis's."
+        )
     if len(counts) > 1:
         said.append(
             "Error: replicate × parameter, which all values of a parameter share; claims.csv has p "
