@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,8 @@ from snn.analysis.claims.bench import Bench
 from snn.analysis.claims.estimate import LevelMeans, over_replicates
 from snn.analysis.claims.evidence import best, differ, same, towards, within
 from snn.analysis.claims.judge import POINTS
-from snn.analysis.claims.verdict import holm
+from snn.analysis.claims.said import CLAIMS
+from snn.analysis.claims.verdict import HOLDS, Finding, corrected, holm
 from tests.analysis.grids import HIDDEN, SCALE, SEED, SPLIT, study_of
 
 
@@ -103,6 +106,23 @@ def test_pooled_error_by_hand() -> None:
     own = LevelMeans(means, pooled=False).difference(2, 0)
     expected = stats.ttest_1samp(means[:, 2] - means[:, 0], 0)
     assert own.p_above() == pytest.approx(expected.pvalue)
+
+
+def test_a_verdict_that_rests_on_the_shared_error_says_so() -> None:
+    claim = next(claim for claim in CLAIMS["tbl"] if claim.kind == "rises")
+
+    def verdict(gains: list[float]) -> Finding:
+        """Of a largest value that gains so much over the smallest, the middle one half of it."""
+        means = LevelMeans(np.array([[0.9, 0.9 + gain / 2, 0.9 + gain] for gain in gains]))
+        alone = replace(means, pooled=False).difference(2, 0)
+        found = towards(means.difference(2, 0), POINTS)
+        finding = Finding(claim, "held_out", evidence=found, p_own=alone.p_above())
+        return corrected([finding])[0]
+
+    # 2 ± 1 points: t is 3.46 with two degrees of freedom, 4.90 with four
+    assert verdict([0.01, 0.02, 0.03]).verdict == HOLDS
+    assert verdict([0.01, 0.02, 0.03]).why == "by the shared error; p for is 0.074 by its own"
+    assert (verdict([0.019, 0.02, 0.021]).verdict, verdict([0.019, 0.02, 0.021]).why) == (HOLDS, "")
 
 
 def test_the_f_test_is_that_of_repeated_measures() -> None:

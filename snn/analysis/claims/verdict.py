@@ -89,7 +89,9 @@ def _decided(finding: Finding, claims: int) -> Finding:
     if finding.p_against < limit and found.departs:
         return replace(finding, verdict=FAILS, why=_why_not(finding, found))
     if finding.p_for < limit and found.reaches:
-        return replace(finding, verdict=HOLDS)
+        alone = finding.p_own >= limit
+        why = f"by the shared error; p for is {finding.p_own:.2g} by its own" if alone else ""
+        return replace(finding, verdict=HOLDS, why=why)
     if finding.p_for < limit:
         return replace(finding, why="an effect, perhaps too small to matter")
     clear = (found.p_for < limit and found.reaches) or (found.p_against < limit and found.departs)
