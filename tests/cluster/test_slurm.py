@@ -15,6 +15,7 @@ from tests.commands import same_weights, table, timeless
 from tests.requirements import needs
 from tests.sweeps.grids import epochs_trained, run_directories, start, states, sweep
 from tests.sweeps.mishaps import mishap
+from tests.sweeps.searches import SEARCH, drawn
 
 pytestmark = [pytest.mark.usefixtures("slurm"), needs("slurm")]
 
@@ -73,6 +74,25 @@ def test_a_killed_job_stops_no_other(tmp_path: Path) -> None:
     assert "error: 1 of 2 points are not completed" in ended.stderr
     assert sorted(states(tmp_path).values()) == ["completed", "running"]
     assert "its process is gone" in ended.stdout
+
+
+@pytest.mark.long
+def test_searches_prune_their_jobs(tmp_path: Path) -> None:
+    options = ("n_warmup_steps=1", "n_startup_trials=1", "n_min_trials=1")
+    line = (
+        *(*SEARCH, "optimizer.lr=tag(log,interval(1e-6,1e-1))", "search.objectives=[loss]"),
+        *("search.n_trials=5", "trainer.max_epochs=4", "search/pruner=median"),
+        *(f"search.pruner.{option}" for option in options),
+    )
+    one_at_a_time = (*SLURM, "hydra.launcher.array_parallelism=1")
+    for directory, launcher in ((tmp_path / "here", ()), (tmp_path / "jobs", one_at_a_time)):
+        ended = sweep(directory, *line, *launcher)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "PRUNED" in {state for state, *_ in drawn(tmp_path / "jobs")}
+    assert drawn(tmp_path / "jobs") == drawn(tmp_path / "here")
+    assert states(tmp_path / "jobs") == states(tmp_path / "here")
+    for name, run in run_directories(tmp_path / "jobs").items():
+        assert same_weights(run, tmp_path / "here" / name)
 
 
 @pytest.mark.long
