@@ -18,9 +18,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 os.environ["TRITON_INTERPRET"] = "0"  # read when kernels are defined, below
 
@@ -34,7 +36,7 @@ from triton.runtime.jit import JITFunction
 from snn.events import EventBatch, EventStore
 from snn.kernels import EncoderParameters, LIFParameters, NeuronParameters, ReadoutParameters
 from snn.kernels.checked import prepare
-from snn.kernels.gpu import network, tiling
+from snn.kernels.gpu import network, tiling, together
 from snn.neurons import LIFDynamics, Neuron
 from snn.neurons.declaration import shipped
 
@@ -88,15 +90,25 @@ class _NoDevice:
 
 
 @contextmanager
-def compile_only(arch: int) -> Iterator[dict[str, Compiled]]:
-    """Launches compile kernels and run none; yields what was compiled."""
-    found: dict[str, Compiled] = {}
+def compile_only(
+    arch: int, describe: Callable[[Any, int, dict[str, object]], Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Launches compile kernels and run none.
+
+    Args:
+        arch: compute capability times ten.
+        describe: from a compiled kernel, the capability and the launch's keywords.
+
+    Yields:
+        What ``describe`` made of each kernel, :class:`Compiled` if it is left out.
+    """
+    found: dict[str, Any] = {}
     launch, active = JITFunction.run, driver._active
 
     def compile_one(self, *args, grid, warmup, **kwargs):
         kernel = launch(self, *args, grid=grid, warmup=True, **kwargs)
         if kernel.hash not in found:
-            found[kernel.hash] = _describe(kernel, arch, kwargs)
+            found[kernel.hash] = (describe or _describe)(kernel, arch, kwargs)
         return kernel
 
     JITFunction.run = compile_one
@@ -127,6 +139,16 @@ def _spills_in_loops(text: str) -> int:
         elif (found := re.search(r"\bBRA.*\((\.L_\w+)\)", line)) and found[1] in labels:
             inside.update(range(labels[found[1]], at))
     return sum(bool(re.search(r"\b(LDL|STL)\b", lines[at])) for at in inside)
+
+
+ARITHMETIC = re.compile(r"\b([FD]ADD|[FD]MUL|[FD]FMA|MUFU|SHFL)\b")
+
+
+def arithmetic(kernel) -> tuple[list[str], Counter[str]]:
+    """What the order of a kernel's sums depends on: which thread holds which numbers of a tile, and
+    how many instructions of each kind do arithmetic or exchange numbers between threads."""
+    layouts = re.findall(r"^#(?!loc).*$", kernel.asm["ttgir"], re.MULTILINE)
+    return sorted(layouts), Counter(ARITHMETIC.findall(_tool("nvdisasm", kernel, "-c")))
 
 
 def _describe(kernel, arch: int, given: dict[str, object]) -> Compiled:
@@ -177,11 +199,13 @@ def network_pass(
     masked: bool = False,
     analog: bool = False,
     neuron: Neuron | None = None,
+    models: int = 1,
     **dynamics: object,
 ) -> None:
     """Go through a training step of a network with one hidden layer of ``units`` neurons.
 
     They are current-based LIF neurons on their own kernels, or ``neuron`` on generated ones.
+    Several models are that many such networks in the same launches.
     """
     with torch.device("cpu"):
         weight = torch.randn(48, units, dtype=dtype, requires_grad=True)
@@ -201,8 +225,12 @@ def network_pass(
             layer = NeuronParameters(weight, square, neuron, values, mask=mask, **dynamics)
         given = [layer], ReadoutParameters(readout, 0.8, 0.9), encoder
         # Not by way of snn.kernels, which would find that there is no GPU.
-        out, counts = network.network(prepare(x, *given), *given)
-        (out.sum() + counts[0].sum()).backward()
+        problem = together.Problem(prepare(x, *given), *given)
+        if models == 1:
+            results = [network.network(*problem)]
+        else:
+            results = together.networks([problem] * models)
+        sum(out.sum() + counts[0].sum() for out, counts in results).backward()
     finally:
         del os.environ["SNN_GPU_INPUT"]
 

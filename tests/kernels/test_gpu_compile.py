@@ -24,6 +24,25 @@ print(*{kernel.kernel for kernel in found.values()})
 """
 
 
+TOGETHER = """
+from benchmarks.gpu_resources import PROCESSORS, arithmetic, compile_only, network_pass, tiling
+from snn.neurons import SEAdLIF
+def describe(kernel, arch, given):
+    name = kernel.metadata.name, given["num_warps"]
+    return (*name, given["TOGETHER"], arithmetic(kernel)) if "TOGETHER" in given else None
+for units in (100, 200):
+    for neuron in (None, SEAdLIF()):
+        kinds = {}
+        for models in (1, 3):
+            with compile_only(90, describe) as found, tiling.override(processors=PROCESSORS):
+                network_pass(units, steps=4, learned=True, neuron=neuron, models=models)
+            for *name, together, made in filter(None, found.values()):
+                kinds.setdefault(tuple(name), {})[together] = made
+        for (name, warps), made in kinds.items():
+            print(units, name, set(made) == {False, True} and made[True] == made[False])
+"""
+
+
 def outside(*arguments):
     """What Python prints in a process in which kernels are not interpreted."""
     if importlib.util.find_spec("triton.backends.nvidia") is None:
@@ -64,3 +83,11 @@ def assert_launchable(compiled):
     for row in compiled:
         assert row["shared_bytes"] <= 48 * 1024, row
         assert row["registers"] * 32 * row["warps"] <= 64 * 1024, row
+
+
+@pytest.mark.long
+@pytest.mark.seconds(60)
+def test_kernels_of_several_models_add_up_as_those_of_one():
+    lines = outside("-c", TOGETHER).splitlines()
+    assert len(lines) == 2 * 2 * 4
+    assert [line for line in lines if not line.endswith(" True")] == []

@@ -24,6 +24,13 @@ def _loop_backward(spec: LIFSpec, learned: bool, *tensors: Tensor | None) -> LIF
     return loops.backward(spec, LIFTensors(None, *given), result, grad_sent, grad_counts, learned)
 
 
+def recurrent_gradient(spec: LIFSpec, sent: Tensor, grad_drive: Tensor) -> Tensor:
+    """Of the recurrent weights, from spikes and adjoints ``[step, batch, unit]`` of one model."""
+    lag = 1 if spec.dynamics.recurrence == "previous" else 0
+    before = sent[: len(sent) - lag].flatten(0, 1)
+    return before.t() @ grad_drive[lag:].flatten(0, 1)
+
+
 class Layer(torch.autograd.Function):
     """``(sent, counts)``: spikes after dropout ``[step, batch, unit]``, and their counts before.
 
@@ -76,11 +83,45 @@ class Layer(torch.autograd.Function):
                 grads = launch.backward(spec, tensors, result, grad_sent, grad_counts, learned)
         recurrent = None
         if ctx.needs_input_grad[2]:
-            lag = 1 if spec.dynamics.recurrence == "previous" else 0
-            before = sent[: len(sent) - lag].flatten(0, 1)
-            recurrent = before.t() @ grads.drive[lag:].flatten(0, 1)
+            recurrent = recurrent_gradient(spec, sent, grads.drive)
         constants = grads.constants if learned else (None,) * 3
         return None, grads.drive, recurrent, *constants, None
+
+
+def readout_forward(drive: Tensor, alpha: Tensor, beta: Tensor, gain: Tensor) -> Tensor:
+    """The trace ``[batch, step + 1, class]`` from the drive ``[step, batch, class]``, lined up.
+
+    All of them may have an axis of models before their own.
+    """
+    steps, batch, classes = drive.shape[-3:]
+    lead = launch.models_of(drive)
+    models = lead[0] if lead else None
+    trace = drive.new_zeros(*lead, batch, steps + 1, classes)
+    if drive.numel():
+        sizes = _scan_blocks(classes)
+        with torch.cuda.device_of(drive):
+            scan.readout_forward[launch.grid(-(-batch // sizes["BLOCK_B"]), models)](
+                drive, alpha.contiguous(), beta.contiguous(), gain.contiguous(), trace,
+                batch, steps, classes, drive.stride(-3), drive.stride(-2),
+                launch.of_model(drive, models), TOGETHER=models is not None, **sizes,
+            )  # fmt: skip
+    return trace
+
+
+def readout_backward(grad: Tensor, alpha: Tensor, beta: Tensor, gain: Tensor) -> Tensor:
+    """Adjoint of the drive from that of the trace."""
+    batch, steps, classes = grad.shape[-3], grad.shape[-2] - 1, grad.shape[-1]
+    lead = launch.models_of(grad)
+    models = lead[0] if lead else None
+    drive = grad.new_empty(*lead, steps, batch, classes)
+    if drive.numel():
+        sizes = _scan_blocks(classes)
+        with torch.cuda.device_of(grad):
+            scan.readout_backward[launch.grid(-(-batch // sizes["BLOCK_B"]), models)](
+                grad.contiguous(), alpha.contiguous(), beta.contiguous(), gain.contiguous(),
+                drive, batch, steps, classes, TOGETHER=models is not None, **sizes,
+            )  # fmt: skip
+    return drive
 
 
 class Readout(torch.autograd.Function):
@@ -88,33 +129,13 @@ class Readout(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, drive: Tensor, alpha: Tensor, beta: Tensor, gain: Tensor) -> Tensor:
-        drive = lined_up(drive)
-        steps, batch, classes = drive.shape
         ctx.save_for_backward(alpha, beta, gain)
-        trace = drive.new_zeros(batch, steps + 1, classes)
-        if drive.numel():
-            sizes = _scan_blocks(classes)
-            with torch.cuda.device_of(drive):
-                scan.readout_forward[(-(-batch // sizes["BLOCK_B"]),)](
-                    drive, alpha.contiguous(), beta.contiguous(), gain.contiguous(), trace,
-                    batch, steps, classes, drive.stride(0), drive.stride(1), **sizes,
-                )  # fmt: skip
-        return trace
+        return readout_forward(lined_up(drive), alpha, beta, gain)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor):
-        batch, steps, classes = grad.shape[0], grad.shape[1] - 1, grad.shape[2]
-        alpha, beta, gain = ctx.saved_tensors
-        drive = grad.new_empty(steps, batch, classes)
-        if drive.numel():
-            sizes = _scan_blocks(classes)
-            with torch.cuda.device_of(grad):
-                scan.readout_backward[(-(-batch // sizes["BLOCK_B"]),)](
-                    grad.contiguous(), alpha.contiguous(), beta.contiguous(), gain.contiguous(),
-                    drive, batch, steps, classes, **sizes,
-                )  # fmt: skip
-        return drive, None, None, None
+        return readout_backward(grad, *ctx.saved_tensors), None, None, None
 
 
 def _scan_blocks(classes: int) -> dict[str, int]:

@@ -73,6 +73,11 @@ def lif_backward(
     grad_b,
     mask_t,
     mask_b,
+    constants_m,
+    grad_m,
+    counts_m,
+    mask_m,
+    TOGETHER: tl.constexpr,
     RECURRENT: tl.constexpr,
     PREVIOUS: tl.constexpr,
     RESET_ZERO: tl.constexpr,
@@ -102,7 +107,22 @@ def lif_backward(
     (``g(h(t))`` in place of ``g(h(t+1))`` if not PREVIOUS). As in the forward pass two or three
     steps share a product: ``g(I(t))`` needs no product of step t. ``matrix`` is V transposed.
     ``grad_constants`` ``[3, programs, width]`` gets each program's sums for alpha, beta and gain.
+    TOGETHER is as in the forward pass.
     """
+    if TOGETHER:
+        model = tl.program_id(1).to(tl.int64)
+        potential += model * steps * batch * width
+        current += model * steps * batch * width
+        grad_sent += model * grad_m
+        grad_counts += model * counts_m
+        matrix += model * width * width
+        alpha += model * constants_m
+        beta += model * constants_m
+        gain += model * constants_m
+        constants += model * 3
+        mask += model * mask_m
+        grad_drive += model * steps * batch * width
+        grad_constants += model * 3 * tl.num_programs(0) * width
     dtype = grad_drive.dtype.element_ty
     b = tl.program_id(0) * BLOCK_B + tl.arange(0, BLOCK_B)
     n = tl.arange(0, BLOCK_N)

@@ -43,6 +43,10 @@ def lif_forward(
     drive_b,
     mask_t,
     mask_b,
+    drive_m,
+    constants_m,
+    mask_m,
+    TOGETHER: tl.constexpr,
     RECURRENT: tl.constexpr,
     PREVIOUS: tl.constexpr,
     RESET_ZERO: tl.constexpr,
@@ -64,7 +68,22 @@ def lif_forward(
 
     Two time steps are taken at once, or three if spikes reach the current one step late
     (PREVIOUS): ``S(t)`` and ``S(t+1)`` follow from ``U(t)`` and ``I(t)`` alone.
+
+    TOGETHER, every tensor has an axis of models before its own, and the grid a second one.
     """
+    if TOGETHER:
+        model = tl.program_id(1).to(tl.int64)
+        drive += model * drive_m
+        matrix += model * width * width
+        alpha += model * constants_m
+        beta += model * constants_m
+        gain += model * constants_m
+        constants += model * 3
+        mask += model * mask_m
+        sent += model * steps * batch * width
+        potential += model * steps * batch * width
+        current += model * steps * batch * width
+        counts += model * batch * width
     dtype = sent.dtype.element_ty
     b = tl.program_id(0) * BLOCK_B + tl.arange(0, BLOCK_B)
     n = tl.arange(0, BLOCK_N)

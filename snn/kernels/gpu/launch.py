@@ -1,4 +1,8 @@
-"""From tensors to launches of the LIF kernels."""
+"""From tensors to launches of the LIF kernels.
+
+All tensors may have an axis of models before their own: then one launch computes several networks,
+each by the very arithmetic that a launch of its own would do.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from snn.kernels.gpu.tiling import lif_plan, padded
 
 
 class LIFTensors(NamedTuple):
-    """What a layer computes with, in one dtype on one device."""
+    """What a layer computes with, in one dtype on one device; or several layers, model by model."""
 
     drive: Tensor
     """Input currents ``[step, batch, unit]``, the last dimension contiguous."""
@@ -58,8 +62,8 @@ def square(weight: Tensor | None, width: int, transpose: bool) -> Tensor | None:
     """Recurrent weights with rows and columns of zeros up to ``width``."""
     if weight is None:
         return None
-    weight = weight.detach().t() if transpose else weight.detach()
-    missing = width - weight.shape[0]
+    weight = weight.detach().mT if transpose else weight.detach()
+    missing = width - weight.shape[-1]
     return F.pad(weight, (0, missing, 0, missing)) if missing else weight.contiguous()
 
 
@@ -67,21 +71,32 @@ def strides(x: Tensor | None) -> tuple[int, int]:
     """Of time and sample; a mask that is held over time has no step."""
     if x is None:
         return 0, 0
-    return (0 if x.shape[0] == 1 else x.stride(0)), x.stride(1)
+    return (0 if x.shape[-3] == 1 else x.stride(-3)), x.stride(-2)
 
 
-def _constants(spec: LIFSpec, like: Tensor) -> Tensor:
-    d = spec.dynamics
-    return scalars((d.threshold, d.scale, d.initial_potential), like)
+def of_model(x: Tensor | None, models: int | None) -> int:
+    """From the numbers of one model to those of the next; 0 where there is one alone."""
+    return 0 if x is None or models is None else x.stride(0)
+
+
+def grid(programs: int, models: int | None) -> tuple[int, ...]:
+    """So many programs for each model."""
+    return (programs,) if models is None else (programs, models)
+
+
+def models_of(x: Tensor) -> tuple[int, ...]:
+    """The leading axis of what is ``[step, batch, unit]`` for one model; empty for one alone."""
+    return tuple(x.shape[:-3])
 
 
 def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
     """Run a layer over a sequence that starts from rest."""
     drive, recurrent, alpha, beta, gain, mask = tensors
-    steps, batch, units = drive.shape
-    width = padded(units)
-    sent = drive.new_empty(steps, batch, width)
-    counts = drive.new_empty(batch, width)
+    steps, batch, units = drive.shape[-3:]
+    width, lead = padded(units), models_of(drive)
+    models = lead[0] if lead else None
+    sent = drive.new_empty(*lead, steps, batch, width)
+    counts = drive.new_empty(*lead, batch, width)
     potential = torch.empty_like(sent) if spec.keep else None
     current = torch.empty_like(sent) if spec.keep_current else None
     plan = lif_plan(batch, units, recurrent is not None, drive.dtype, drive.device)
@@ -89,13 +104,11 @@ def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
     if sent.numel() == 0:
         counts.zero_()
     else:
-        lif_forward[(-(-batch // plan.block_b),)](
+        lif_forward[grid(-(-batch // plan.block_b), models)](
             drive,
             sent if matrix is None else matrix,
-            alpha.contiguous(),
-            beta.contiguous(),
-            gain.contiguous(),
-            _constants(spec, drive),
+            *(lined_up(c) for c in (alpha, beta, gain)),
+            scalars(spec.constants, drive),
             sent if mask is None else mask,
             sent,
             sent if potential is None else potential,
@@ -106,9 +119,13 @@ def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
             units,
             width,
             width,
-            drive.stride(0),
-            drive.stride(1),
+            drive.stride(-3),
+            drive.stride(-2),
             *strides(mask),
+            of_model(drive, models),
+            of_model(alpha, models),
+            of_model(mask, models),
+            TOGETHER=models is not None,
             RECURRENT=matrix is not None,
             PREVIOUS=spec.dynamics.recurrence == "previous",
             RESET_ZERO=spec.dynamics.reset == "zero",
@@ -140,25 +157,26 @@ def backward(
         learned: whether the constants want a gradient.
     """
     _, recurrent, alpha, beta, gain, mask = tensors
-    steps, batch, units = result.potential.shape
-    width = padded(units)
+    steps, batch, units = result.potential.shape[-3:]
+    width, lead = padded(units), models_of(result.potential)
+    models = lead[0] if lead else None
     potential, current = result.potential, result.current
-    grad_drive = potential.new_empty(steps, batch, width)
+    grad_drive = potential.new_empty(*lead, steps, batch, width)
     plan = lif_plan(batch, units, recurrent is not None, potential.dtype, potential.device)
     programs = -(-batch // plan.block_b)
-    sums = potential.new_zeros(3, programs, width) if learned else None
+    sums = potential.new_zeros(*lead, 3, programs, width) if learned else None
     matrix = square(recurrent, width, transpose=True)
+    if grad_counts is not None and models is None:
+        grad_counts = grad_counts.contiguous()
     if grad_drive.numel():
-        lif_backward[(programs,)](
+        lif_backward[grid(programs, models)](
             potential,
             potential if current is None else current,
             potential if grad_sent is None else grad_sent,
-            potential if grad_counts is None else grad_counts.contiguous(),
+            potential if grad_counts is None else grad_counts,
             potential if matrix is None else matrix,
-            alpha.contiguous(),
-            beta.contiguous(),
-            gain.contiguous(),
-            _constants(spec, potential),
+            *(lined_up(c) for c in (alpha, beta, gain)),
+            scalars(spec.constants, potential),
             potential if mask is None else mask,
             grad_drive,
             grad_drive if sums is None else sums,
@@ -169,6 +187,11 @@ def backward(
             width,
             *strides(grad_sent),
             *strides(mask),
+            of_model(alpha, models),
+            of_model(grad_sent, models),
+            of_model(grad_counts, models),
+            of_model(mask, models),
+            TOGETHER=models is not None,
             RECURRENT=matrix is not None,
             PREVIOUS=spec.dynamics.recurrence == "previous",
             RESET_ZERO=spec.dynamics.reset == "zero",
@@ -181,5 +204,10 @@ def backward(
             SURROGATE=spec.dynamics.surrogate,
             **plan.options(),
         )
-    constants = sums.sum(1)[:, :units] if learned else None
+    if not learned:
+        constants = None
+    elif models is None:
+        constants = sums.sum(1)[:, :units]
+    else:  # summed as of one model, whose order of terms its shape decides
+        constants = torch.stack([of_one.sum(1)[:, :units] for of_one in sums])
     return LIFGradients(grad_drive[..., :units], constants)

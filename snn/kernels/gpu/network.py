@@ -32,7 +32,7 @@ def delayed(x: Tensor, taps: Tensor) -> Tensor:
     return in_operations(x, taps)[0]
 
 
-def _source(x: Prepared) -> Tensor | EventBatch:
+def source_of(x: Prepared) -> Tensor | EventBatch:
     """Counts ``[step, batch, input]``, or events that may be followed."""
     if isinstance(x.x, Tensor):
         return x.x.transpose(0, 1)
@@ -40,38 +40,55 @@ def _source(x: Prepared) -> Tensor | EventBatch:
     return x.x
 
 
-def _run_layer(
-    x: Tensor | EventBatch, p: LIFParameters | NeuronParameters, batch: int
-) -> tuple[Tensor, Tensor]:
-    """Spikes after dropout, time-major, and counts. A tensor x is time-major."""
-    units = p.weight.shape[1]
-    drive = x @ p.weight if isinstance(x, Tensor) else inputs.currents(x, p.weight)
-    mask = p.mask
-    if mask is not None:
-        mask = mask.to(p.weight.dtype).expand(batch, -1, -1).transpose(0, 1)
-    if isinstance(p, NeuronParameters):
-        if reason := availability.neuron_obstacle(p.neuron, units):
-            raise ValueError(f"{reason}: take the reference")
-        return run_layer(drive, p, mask)
+def drive_of(x: Tensor | EventBatch, weight: Tensor) -> Tensor:
+    """Input currents ``[step, batch, unit]``. A tensor x is time-major."""
+    return x @ weight if isinstance(x, Tensor) else inputs.currents(x, weight)
+
+
+def mask_of(p: LIFParameters | NeuronParameters, batch: int) -> Tensor | None:
+    """Factors of dropout, time-major."""
+    if p.mask is None:
+        return None
+    return p.mask.to(p.weight.dtype).expand(batch, -1, -1).transpose(0, 1)
+
+
+def lif_constants(p: LIFParameters) -> list[Tensor]:
+    """Decays and gain, ``[unit]`` each."""
+    gain = 1.0 - p.beta if p.dynamics.leak_scaled_input else 1.0
+    return [per_unit(c, p.weight.shape[1], p.weight) for c in (p.alpha, p.beta, gain)]
+
+
+def lif_spec(p: LIFParameters, drive: Tensor, constants: Sequence[Tensor]) -> LIFSpec:
+    """What is fixed about a layer, and what its backward pass will want."""
     dynamics = p.dynamics
-    gain = 1.0 - p.beta if dynamics.leak_scaled_input else 1.0
-    constants = [per_unit(c, units, p.weight) for c in (p.alpha, p.beta, gain)]
     learned = any(c.requires_grad for c in constants)
     keep = torch.is_grad_enabled() and any(
         t.requires_grad for t in (drive, p.recurrent_weight, *constants) if t is not None
     )
     attached = not dynamics.detach_reset and dynamics.reset == "zero"
-    spec = LIFSpec(dynamics, keep, keep and (learned or attached))
-    return Layer.apply(spec, drive, p.recurrent_weight, *constants, mask)
+    return LIFSpec(dynamics, keep, keep and (learned or attached))
+
+
+def _run_layer(
+    x: Tensor | EventBatch, p: LIFParameters | NeuronParameters, batch: int
+) -> tuple[Tensor, Tensor]:
+    """Spikes after dropout, time-major, and counts. A tensor x is time-major."""
+    drive, mask = drive_of(x, p.weight), mask_of(p, batch)
+    if isinstance(p, NeuronParameters):
+        if reason := availability.neuron_obstacle(p.neuron, p.weight.shape[1]):
+            raise ValueError(f"{reason}: take the reference")
+        return run_layer(drive, p, mask)
+    constants = lif_constants(p)
+    return Layer.apply(lif_spec(p, drive, constants), drive, p.recurrent_weight, *constants, mask)
 
 
 def layer(x: Prepared, layer: LIFParameters | NeuronParameters) -> tuple[Tensor, Tensor]:
     """Spikes after dropout and their counts before it."""
-    sent, counts = _run_layer(_source(x), layer, x.batch)
+    sent, counts = _run_layer(source_of(x), layer, x.batch)
     return sent.transpose(0, 1), counts
 
 
-def _encode(x: Tensor, encoder: EncoderParameters) -> Tensor:
+def encoded(x: Tensor, encoder: EncoderParameters) -> Tensor:
     """Spikes ``[step, batch, unit]`` from signals ``[batch, step, channel]``."""
     gain, bias = encoder.gain, encoder.bias
     beta = per_unit(encoder.beta, gain.numel(), gain)
@@ -82,15 +99,20 @@ def _encode(x: Tensor, encoder: EncoderParameters) -> Tensor:
 
 def encoder_layer(x: Prepared, encoder: EncoderParameters) -> Tensor:
     """Spikes."""
-    return _encode(x.x, encoder).transpose(0, 1)
+    return encoded(x.x, encoder).transpose(0, 1)
+
+
+def readout_constants(readout: ReadoutParameters) -> list[Tensor]:
+    """Decays and gain, ``[class]`` each, without gradients."""
+    classes = readout.weight.shape[1]
+    gain = 1.0 - readout.beta if readout.leak_scaled_input else 1.0
+    constants = readout.alpha, readout.beta, gain
+    return [per_unit(c, classes, readout.weight).detach() for c in constants]
 
 
 def _leaky_readout(sent: Tensor, readout: ReadoutParameters) -> Tensor:
     """The trace ``[batch, step + 1, class]`` from spikes ``[step, batch, unit]``."""
-    classes = readout.weight.shape[1]
-    gain = 1.0 - readout.beta if readout.leak_scaled_input else 1.0
-    constants = [per_unit(c, classes, readout.weight) for c in (readout.alpha, readout.beta, gain)]
-    return Readout.apply(sent @ readout.weight, *(c.detach() for c in constants))
+    return Readout.apply(sent @ readout.weight, *readout_constants(readout))
 
 
 def network(
@@ -100,7 +122,7 @@ def network(
     encoder: EncoderParameters | None,
 ) -> tuple[Tensor, list[Tensor]]:
     """The readout's trace and the hidden layers' spike counts."""
-    sent = _source(x) if encoder is None else _encode(x.x, encoder)
+    sent = source_of(x) if encoder is None else encoded(x.x, encoder)
     counts = []
     for layer in layers:
         sent, n = _run_layer(sent, layer, x.batch)

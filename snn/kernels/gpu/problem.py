@@ -21,11 +21,22 @@ class LIFSpec:
         keep: the backward pass will need the potentials.
         keep_current: it will also need the synaptic currents: for the gradients of the constants
             or of a reset to zero.
+        others: of further models that are computed in the same launch; they differ from the first
+            one's in their numbers alone.
     """
 
     dynamics: LIFDynamics
     keep: bool
     keep_current: bool
+    others: tuple[LIFDynamics, ...] = ()
+
+    @property
+    def constants(self) -> Scalars:
+        """Threshold, surrogate scale and initial potential; a row for each of several models."""
+        rows = tuple(
+            (d.threshold, d.scale, d.initial_potential) for d in (self.dynamics, *self.others)
+        )
+        return rows if self.others else rows[0]
 
 
 @cache  # never given back: graphs read them
@@ -40,11 +51,14 @@ def per_unit(value: Constant, units: int, like: Tensor) -> Tensor:
     return _filled(float(value), units, like.dtype, like.device)
 
 
+Scalars = tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+
 @cache  # never given back: graphs read them
-def _scalars(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+def _scalars(values: Scalars, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.tensor(values, dtype=dtype, device=device)
 
 
-def scalars(values: tuple[float, ...], like: Tensor) -> Tensor:
+def scalars(values: Scalars, like: Tensor) -> Tensor:
     """Numbers for a kernel in its own precision, where an argument would be float32."""
     return _scalars(values, like.dtype, like.device)

@@ -12,10 +12,20 @@ from snn.kernels.gpu.tools import spikes, surrogate_derivative
 
 @triton.jit
 def readout_forward(
-    drive, alpha, beta, gain, trace, batch, steps, units, drive_t, drive_b,
-    BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr,
+    drive, alpha, beta, gain, trace, batch, steps, units, drive_t, drive_b, drive_m,
+    TOGETHER: tl.constexpr, BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
-    """``o(0) ... o(T)`` of :mod:`snn.neurons.readout` into ``[batch, step + 1, class]``."""
+    """``o(0) ... o(T)`` of :mod:`snn.neurons.readout` into ``[batch, step + 1, class]``.
+
+    TOGETHER, every tensor has an axis of models before its own, and the grid a second one.
+    """
+    if TOGETHER:
+        model = tl.program_id(1).to(tl.int64)
+        drive += model * drive_m
+        alpha += model * units
+        beta += model * units
+        gain += model * units
+        trace += model * batch * (steps + 1) * units
     b = tl.program_id(0) * BLOCK_B + tl.arange(0, BLOCK_B)
     n = tl.arange(0, BLOCK_N)
     inside = (b < batch)[:, None] & (n < units)[None, :]
@@ -50,13 +60,20 @@ def readout_forward(
 @triton.jit
 def readout_backward(
     grad_trace, alpha, beta, gain, grad_drive, batch, steps, units,
-    BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr,
+    TOGETHER: tl.constexpr, BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
     """Adjoint of the drive, ``[step, batch, class]``, from that of the trace.
 
     ``g(f(t)) = alpha g(f(t+1)) + gain g(o(t+1))`` and ``g(h(t)) = g(f(t+1))``, with
-    ``g(o(t)) = g(trace(t)) + beta g(o(t+1))``.
+    ``g(o(t)) = g(trace(t)) + beta g(o(t+1))``. TOGETHER is as in the forward pass.
     """
+    if TOGETHER:
+        model = tl.program_id(1).to(tl.int64)
+        grad_trace += model * batch * (steps + 1) * units
+        alpha += model * units
+        beta += model * units
+        gain += model * units
+        grad_drive += model * steps * batch * units
     b = tl.program_id(0) * BLOCK_B + tl.arange(0, BLOCK_B)
     n = tl.arange(0, BLOCK_N)
     inside = (b < batch)[:, None] & (n < units)[None, :]

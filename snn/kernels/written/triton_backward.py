@@ -166,19 +166,30 @@ for tau in range(0, nb_taps):
     late = tl.load(wanted + here + then * step, padded & (then >= 0) & (then < steps), other=0.0)
     incoming{k} += tap * late"""
 
+_OF_MODEL = [
+    "kept += model * kept_m",
+    "grad_sent += model * grad_m",
+    "grad_counts += model * counts_m",
+    "wanted += model * steps * batch * width",
+    "grad_drive += model * steps * batch * width",
+    "grad_rows += model * grad_rows_m",
+]
+
 _BACKWARD = (
     """\
 @triton.jit(do_not_specialize=["pitch"])
 def {name}(
     kept, grad_sent, grad_counts, matrix, rows, constants, mask, taps, wanted, grad_drive,
     grad_rows, batch, steps, units, width, pitch, grad_t, grad_b, mask_t, mask_b, nb_taps,
-    RECURRENT: tl.constexpr, DELAYED: tl.constexpr, MASKED: tl.constexpr, WANT: tl.constexpr,
+    rows_m, constants_m, mask_m, taps_m, grad_m, counts_m, kept_m, grad_rows_m,
+    TOGETHER: tl.constexpr, RECURRENT: tl.constexpr, DELAYED: tl.constexpr,
+    MASKED: tl.constexpr, WANT: tl.constexpr,
     WITH_SENT: tl.constexpr, WITH_COUNTS: tl.constexpr, SURROGATE: tl.constexpr,
     PRODUCT: tl.constexpr, PRECISION: tl.constexpr,
     BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
 """
-    + PLACE.format(dtype="grad_drive")
+    + PLACE.format(dtype="grad_drive", of_model=indented(_OF_MODEL, 8))
     + """\
     scale = tl.load(constants + 1)
     grad_at = b[:, None].to(tl.int64) * grad_b + n[None, :]

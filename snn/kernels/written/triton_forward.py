@@ -104,18 +104,28 @@ def _arriving(k: int) -> str:
     return _ARRIVING.format(then=then, place=place_after(k), more=if_after(k))
 
 
+_OF_MODEL = [
+    "drive += model * drive_m",
+    "sent += model * steps * batch * width",
+    "delayed += model * steps * batch * width",
+    "kept += model * kept_m",
+    "counts += model * batch * width",
+]
+
 _FORWARD = (
     """\
 @triton.jit(do_not_specialize=["pitch"])
 def {name}(
     drive, matrix, rows, constants, mask, taps, sent, delayed, kept, counts,
     batch, steps, units, width, pitch, drive_t, drive_b, mask_t, mask_b, nb_taps,
-    RECURRENT: tl.constexpr, DELAYED: tl.constexpr, MASKED: tl.constexpr, KEEP: tl.constexpr,
+    rows_m, constants_m, mask_m, taps_m, drive_m, kept_m,
+    TOGETHER: tl.constexpr, RECURRENT: tl.constexpr, DELAYED: tl.constexpr,
+    MASKED: tl.constexpr, KEEP: tl.constexpr,
     PRODUCT: tl.constexpr, PRECISION: tl.constexpr,
     BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
 """
-    + PLACE.format(dtype="sent")
+    + PLACE.format(dtype="sent", of_model=indented(_OF_MODEL, 8))
     + """\
     drive_at = b[:, None].to(tl.int64) * drive_b + n[None, :]
     drive_step = tl.cast(drive_t, tl.int64)

@@ -143,6 +143,14 @@ def if_before(k: int) -> str:
 
 
 PLACE = """\
+    if TOGETHER:  # each tensor has an axis of models before its own, and the grid a second one
+        model = tl.program_id(1).to(tl.int64)
+        matrix += model * width * width
+        rows += model * rows_m
+        constants += model * constants_m
+        mask += model * mask_m
+        taps += model * taps_m
+        {of_model}
     dtype = {dtype}.dtype.element_ty
     b = tl.program_id(0) * BLOCK_B + tl.arange(0, BLOCK_B)
     n = tl.arange(0, BLOCK_N)
