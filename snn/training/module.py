@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -17,6 +18,8 @@ from snn.network import NetworkOutput, SpikingNetwork
 from snn.network.delays import Delays
 from snn.network.layers import Decay
 from snn.network.neuron_parameter import NeuronParameter
+from snn.training import company
+from snn.training.joint import step_of
 from snn.training.losses import ClassificationLoss, SpikeRegularizer
 from snn.training.metrics import SplitMetrics
 from snn.training.step import fused_step, plain_step
@@ -87,7 +90,11 @@ class SpikingClassifier(pl.LightningModule):
     def step(self, batch: Batch, split: str) -> tuple[Tensor, Tensor]:
         """Loss and logits ``[batch, class]`` of a batch, counted in the split's metrics."""
         x, labels = batch
-        output = fused_step(self.network, x, labels, self.loss, self.regularizer)
+        given = self.network, x, labels, self.loss, self.regularizer
+        company.check()
+        output = company.meet(lambda: step_of(*given)) if torch.is_grad_enabled() else None
+        if output is None:
+            output = fused_step(*given)
         if output is None:
             output = plain_step(self, x, labels, self.loss, self.regularizer)
         nb_steps = x.shape[1] if isinstance(x, Tensor) else x.nb_steps

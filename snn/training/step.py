@@ -52,17 +52,12 @@ def fused_step(
         loss: of the logits.
         regularizer: of the spike counts.
     """
-    if (
-        not torch.is_grad_enabled()
-        or bypassed(network, SpikingNetwork)
-        or bypassed(loss, ClassificationLoss)
-        or bypassed(regularizer, SpikeRegularizer)
-    ):
+    if not torch.is_grad_enabled() or bypassed_any(network, loss, regularizer):
         return None
     backend = network.backend_for(x)
     if backend == "gpu":
         step = partial(plain_step, network, loss=loss, regularizer=regularizer)
-        return _replayed(step, network, _settings(network, loss, regularizer), x, labels)
+        return _replayed(step, network, settings_of(network, loss, regularizer), x, labels)
     fused = (
         backend == "cpu"
         and network.one_call
@@ -85,6 +80,14 @@ def fused_step(
     )
 
 
+def bypassed_any(
+    network: SpikingNetwork, loss: ClassificationLoss, regularizer: SpikeRegularizer
+) -> bool:
+    """Whether a step that calls none of them would leave something out."""
+    kinds = (network, SpikingNetwork), (loss, ClassificationLoss), (regularizer, SpikeRegularizer)
+    return any(bypassed(module, kind) for module, kind in kinds)
+
+
 def _replayed(
     step: Callable[..., kernels.StepOutput],
     network: SpikingNetwork,
@@ -104,7 +107,7 @@ def _replayed(
     return None if results is None else kernels.StepOutput(*results[:4], list(results[4:]))
 
 
-def _settings(
+def settings_of(
     network: SpikingNetwork, loss: ClassificationLoss, regularizer: SpikeRegularizer
 ) -> Hashable:
     """What is not a tensor of the network, and decides what a step computes."""

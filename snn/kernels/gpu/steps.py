@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from snn.events import EventBatch
+from snn.events import EventBatch, EventStore
 from snn.kernels.gpu.graphs import Captured, Tensors, capture, signature
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ Objective = Callable[[Input, Tensor], tuple[Tensor, ...]]
 
 @dataclass
 class _Seen:
-    source: Callable[[], object]
-    """The event store, if it still exists."""
+    sources: list[Callable[[], object]]
+    """The event stores, as long as they exist."""
     step: Captured | None = None
 
 
@@ -82,57 +82,103 @@ def captured(
         None where there is no graph yet, or never will be: then call the objective.
     """
     wanted = [p for p in parameters if p.requires_grad]
-    refused = not wanted or owner in _refused or _varying(x).requires_grad
-    if refused or not usable(labels.device):
+    if not wanted:
         return None
-    source = x if isinstance(x, Tensor) else x.store
-    memory = [t.data_ptr() for t in (*parameters, *owner.buffers())]
-    key = (settings, *memory, signature(_varying(x)), signature(labels))
-    key = key if source is x else (*key, id(source))
+
+    def run(xs: Sequence[Input], labels: Sequence[Tensor]) -> Tensors:
+        outputs = objective(xs[0], labels[0])
+        grads = torch.autograd.grad(outputs[0], wanted, allow_unused=True)
+        return *(out.detach() for out in outputs), *grads
+
+    memory = [*parameters, *owner.buffers()]
+    results = replayed(owner, settings, run, memory, [x], [labels])
+    if results is None:
+        return None
+    nb_outputs = len(results) - len(wanted)
+    return with_gradients(results[:nb_outputs], results[nb_outputs:], wanted)
+
+
+def replayed(
+    owner: nn.Module,
+    settings: Hashable,
+    run: Callable[[Sequence[Input], Sequence[Tensor]], Tensors],
+    memory: Sequence[Tensor],
+    xs: Sequence[Input],
+    labels: Sequence[Tensor],
+) -> Tensors | None:
+    """What ``run`` returns, from a graph.
+
+    Args:
+        owner, settings: as of :func:`captured`.
+        run: from inputs and labels to tensors without gradients.
+        memory: tensors beside those that it reads.
+        xs: inputs, each as of :func:`captured`.
+        labels: of each.
+
+    Returns:
+        None where there is no graph yet, or never will be.
+    """
+    device = labels[0].device
+    refused = owner in _refused or any(_varying(x).requires_grad for x in xs)
+    if refused or not usable(device):
+        return None
+    stores = [None if isinstance(x, Tensor) else x.store for x in xs]
+    varying = [*(_varying(x) for x in xs), *labels]
+    place = [t.data_ptr() for t in memory]
+    key = (settings, *place, *map(signature, varying), *(id(store) for store in stores))
     seen = _seen.setdefault(owner, OrderedDict())
     found = seen.get(key)
-    if found is None or (source is not x and found.source() is not source):
-        seen[key] = _Seen(weakref.ref(source))
+    if found is None or any(f() is not s for f, s in zip(found.sources, stores, strict=True)):
+        seen[key] = _Seen([_reference(store) for store in stores])
         while len(seen) > MOST:
             seen.popitem(last=False)
         return None
     seen.move_to_end(key)
     if found.step is None:
+
+        def of_varying(*tensors: Tensor) -> Tensors:
+            here = [
+                t if isinstance(x, Tensor) else replace(x, index=t)
+                for x, t in zip(xs, tensors, strict=False)
+            ]
+            return run(here, tensors[len(xs) :])
+
         try:
-            with torch.cuda.device_of(labels):
-                found.step = capture(_with_gradients(objective, wanted, x), _varying(x), labels)
+            with torch.cuda.device_of(labels[0]):
+                found.step = capture(of_varying, *varying)
         except RuntimeError as error:  # of CUDA, or out of memory
             _refused.add(owner)
             said = (str(error).splitlines() or [type(error).__name__])[0]
             log.warning("training steps are launched kernel by kernel: no CUDA graph: %s", said)
             return None
-        log.info("training steps of %d samples are replayed from a CUDA graph", len(labels))
-    return _Replay.apply(found.step, _varying(x), labels, *wanted)
+        of_each = f"{len(labels[0])} samples" + (f" of {len(xs)} networks" if len(xs) > 1 else "")
+        log.info("training steps of %s are replayed from a CUDA graph", of_each)
+    with torch.no_grad(), torch.cuda.device_of(labels[0]):
+        return found.step(*varying)
 
 
-def _with_gradients(
-    objective: Objective, parameters: Sequence[Tensor], x: Input
-) -> Callable[[Tensor, Tensor], Tensors]:
-    """Results of the objective, then gradients; of what varies in ``x``, and of labels."""
-
-    def run(varying: Tensor, labels: Tensor) -> Tensors:
-        here = varying if isinstance(x, Tensor) else replace(x, index=varying)
-        outputs = objective(here, labels)
-        grads = torch.autograd.grad(outputs[0], parameters, allow_unused=True)
-        return *(out.detach() for out in outputs), *grads
-
-    return run
+def _nothing() -> None:
+    return None
 
 
-class _Replay(torch.autograd.Function):
-    """Results of a replay, with gradients of the first."""
+def _reference(store: EventStore | None) -> Callable[[], object]:
+    return _nothing if store is None else weakref.ref(store)
+
+
+def with_gradients(
+    outputs: Sequence[Tensor], grads: Sequence[Tensor | None], parameters: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
+    """The outputs, the first of which has these gradients of the parameters."""
+    return _Computed.apply(outputs, grads, *parameters)
+
+
+class _Computed(torch.autograd.Function):
+    """Results that were computed with their gradients."""
 
     @staticmethod
-    def forward(ctx, step: Captured, varying: Tensor, labels: Tensor, *parameters: Tensor):
-        with torch.cuda.device_of(labels):
-            results = step(varying, labels)
-        ctx.grads = results[-len(parameters) :]
-        outputs = results[: -len(parameters)]
+    def forward(ctx, outputs: Sequence[Tensor], grads: Sequence[Tensor | None], *_):
+        ctx.grads = grads
+        outputs = tuple(outputs)
         ctx.mark_non_differentiable(*outputs[1:])
         return outputs
 
@@ -140,4 +186,4 @@ class _Replay(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad_loss: Tensor, *_):
         grads = [None if grad is None else grad * grad_loss for grad in ctx.grads]
-        return None, None, None, *grads
+        return None, None, *grads

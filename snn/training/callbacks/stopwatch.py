@@ -8,18 +8,23 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from snn.training import company
+
 
 class Stopwatch(pl.Callback):
     """Measures training time; goes on counting when a run is resumed.
 
     ``epoch_seconds`` is the training part of an epoch alone; ``fit_seconds`` is everything from
-    the start of training to its end, without the time lost to an interruption.
+    the start of training to its end, without the time lost to an interruption. Where runs share a
+    process (:mod:`snn.training.company`), both are the time that passed for all of them, and
+    ``together`` says how many those were at most.
     """
 
     def __init__(self) -> None:
         self.epochs: list[float] = []
         self._before = 0.0
         self._samples = 0
+        self.together = 1
         self._fit_start = self._epoch_start = self._epoch_end = 0.0
 
     @property
@@ -34,6 +39,7 @@ class Stopwatch(pl.Callback):
             "epoch_seconds": epoch,
             "samples_per_second": self._samples / epoch if epoch else None,
             "fit_seconds": self._before,
+            "together": self.together,
         }
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -42,6 +48,7 @@ class Stopwatch(pl.Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._epoch_start = time.perf_counter()
+        self.together = max(self.together, company.beside())
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.sanity_checking:
@@ -62,7 +69,9 @@ class Stopwatch(pl.Callback):
         self._before = self.fit_seconds
 
     def state_dict(self) -> dict[str, Any]:
-        return {"epochs": self.epochs, "fit_seconds": self.fit_seconds}
+        measured = {"epochs": self.epochs, "fit_seconds": self.fit_seconds}
+        return measured | {"together": self.together}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.epochs, self._before = list(state_dict["epochs"]), state_dict["fit_seconds"]
+        self.together = state_dict.get("together", 1)  # missing in older checkpoints
