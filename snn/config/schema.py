@@ -32,6 +32,7 @@ class SweepOptions(BaseModel):
     dry_run: bool
     redo: bool | Literal["all"]
     slots_per_gpu: Annotated[int, Field(gt=0)]
+    together: Count = 1
     extend: bool = False
     extend_most: Count = 3
 

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,18 +55,31 @@ def _raising_signals() -> Iterator[list[int]]:
         yield received  # only the main thread may set handlers
         return
 
-    def note_and_raise(signum: int, frame: FrameType | None) -> None:
+    def note_and_raise(signum: int) -> None:
         received.append(signum)
         raise Interrupted(signum)
 
+    with handled_signals(note_and_raise):
+        yield received
+
+
+@contextmanager
+def handled_signals(handle: Callable[[int], None]) -> Iterator[None]:
+    """Let a function of the main thread hear of signals that ask to stop, while the context lasts.
+
+    Whoever has set a handler means it: under Slurm, SIGTERM is a warning, and a job that ends
+    before it is pre-empted is not requeued; submitit therefore stays.
+    """
+
+    def on_signal(signum: int, frame: FrameType | None) -> None:
+        handle(signum)
+
     previous = {s: signal.getsignal(s) for s in SIGNALS}
     for s, handler in previous.items():
-        # Whoever has set a handler means it: under Slurm, SIGTERM is a warning, and a job that
-        # ends before it is pre-empted is not requeued; submitit therefore stays.
         if not callable(handler) or handler is signal.default_int_handler:
-            signal.signal(s, note_and_raise)
+            signal.signal(s, on_signal)
     try:
-        yield received
+        yield
     finally:
         for s, handler in previous.items():
             signal.signal(s, handler)

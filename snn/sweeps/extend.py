@@ -84,7 +84,9 @@ def extended(
         )
         added[edge.key, edge.mark] += 1
         arguments = wider
-        grid = Sweep(points, setting.directory, setting.launch, jobs=setting.jobs)
+        grid = Sweep(
+            points, setting.directory, setting.launch, jobs=setting.jobs, groups=setting.groups
+        )
         yield grid
 
 

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -24,6 +25,7 @@ from snn.config.compose import resolved
 from snn.config.schema import check
 from snn.errors import PrunedError, SnnError
 from snn.sweeps.compositions import Compositions
+from snn.sweeps.group import start_together
 from snn.sweeps.job import Job, Running, job_of, line_of, start
 from snn.sweeps.launch import PointStopped
 
@@ -62,7 +64,7 @@ def launch_here(
     context: HydraContext,
     config: DictConfig,
     compositions: Compositions,
-    lines: Sequence[Sequence[str]],
+    groups: Sequence[Sequence[Sequence[str]]],
     first: int,
     at_once: int,
 ) -> list[Exception | None]:
@@ -72,43 +74,54 @@ def launch_here(
         context: Hydra's.
         config: of the sweep as a whole, Hydra's part included.
         compositions: what Hydra composes for a line.
-        lines: of overrides.
+        groups: lines of overrides, of points that are to share a process.
         first: number of the first job.
-        at_once: how many may run beside each other.
+        at_once: how many processes may run beside each other.
 
     Returns:
-        What each point ended with; None if it did what it should.
+        What each point ended with, in order; None if it did what it should.
     """
     setup_globals()
+    lines = [line for group in groups for line in group]
     errors: list[Exception | None] = [None] * len(lines)
-    todo = deque(range(len(lines)))
-    ready: tuple[int, Prepared] | None = None
+    numbers = iter(range(len(lines)))
+    todo = deque([next(numbers) for _ in group] for group in groups)
+    ready: list[tuple[int, Prepared]] = []
     running: dict[Any, tuple[int, Prepared, Running]] = {}
     try:
         while todo or ready or running:
-            if ready is None and todo:
-                number = todo.popleft()
-                made = _prepared(context, config, compositions.of(lines[number]), first + number)
-                if isinstance(made, Prepared):
-                    ready = number, made
-                else:
-                    errors[number] = made
-            elif ready is not None and len(running) < at_once:
-                point = start(ready[1].job)
-                running[point.receiver] = (*ready, point)
-                ready = None
+            if not ready and todo:
+                for number in todo.popleft():
+                    composed = compositions.of(lines[number])
+                    made = _prepared(context, config, composed, first + number)
+                    if isinstance(made, Prepared):
+                        ready.append((number, made))
+                    else:
+                        errors[number] = made
+            elif ready and len(_processes(running)) < at_once:
+                jobs = [prepared.job for _, prepared in ready]
+                started = [start(jobs[0])] if len(jobs) == 1 else start_together(jobs)
+                for which, point in zip(ready, started, strict=True):
+                    running[point.receiver] = (*which, point)
+                ready = []
             else:
                 for receiver in wait(list(running)):
                     number, prepared, point = running[receiver]
                     errors[number] = _ended(config, prepared, point)
                     del running[receiver]
+                    if point.process not in _processes(running):
+                        point.process.join()
     except BaseException:
-        for _, _, point in running.values():
-            point.stop()
-        for _, _, point in running.values():
-            point.process.join()
+        for process in _processes(running):
+            process.terminate()  # lets each of its points write down that it was interrupted
+        for process in _processes(running):
+            process.join()
         raise
     return errors
+
+
+def _processes(running: Mapping[Any, tuple[int, Prepared, Running]]) -> set[BaseProcess]:
+    return {point.process for _, _, point in running.values()}
 
 
 def _prepared(

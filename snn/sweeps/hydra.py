@@ -67,9 +67,11 @@ def _grid(
     setting: Setting, arguments: Sequence[str], params: Mapping[str, Any], edges: Edges
 ) -> None:
     options, directory = setting.config.sweep, setting.directory
+    setting.check_together()
     setting.warm_up()
     points = make_points(setting.composer, expand(arguments, params), directory)
-    whole = Sweep(points, directory, setting.launch, jobs=setting.jobs)
+    means = {"jobs": setting.jobs, "groups": setting.groups}
+    whole = Sweep(points, directory, setting.launch, **means)
     found = whole.look()
     if options.dry_run:
         setting.console.print(point_table(found, str(directory)))

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import logging
 import logging.config
-import multiprocessing
-import os
 import signal
-import sys
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -25,12 +20,11 @@ from snn.runs.state import State, look
 from snn.runs.status import new_status, now
 from snn.sweeps.launchers import has_own_process, threads_of_job
 from snn.sweeps.pace import done_line
+from snn.sweeps.process import die_with_parent, process_context
 from snn.sweeps.slots import own_gpu
 from snn.training.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
-
-SERVER = "snn.sweeps.server"
 
 # States of a record that may be replaced: nobody's at work, and none that stands.
 OPEN = (State.NEW, State.INTERRUPTED, State.FAILED, State.PRUNED)
@@ -112,7 +106,7 @@ def _log_config(settings: DictConfig, *, console: bool) -> dict[str, Any]:
 def _run_here(job: Job) -> dict[str, Any]:
     try:
         with own_gpu(job.config):
-            return _trained(job)
+            return trained(job)
     except PrunedError:
         raise
     except SnnError as error:
@@ -123,7 +117,8 @@ def _run_here(job: Job) -> dict[str, Any]:
         raise
 
 
-def _trained(job: Job) -> dict[str, Any]:
+def trained(job: Job) -> dict[str, Any]:
+    """Train a point, or go on with it; its result."""
     # Torch: not for a process that only starts others.
     from snn.runs.run import train_or_go_on
     from snn.sweeps.search.pruning import judge_of
@@ -144,12 +139,14 @@ class Running:
     Attributes:
         job: what it was told.
         process: it.
-        receiver: can be read when it has ended.
+        receiver: can be read when the point has ended.
+        shared: other points are trained by the same process, and may go on.
     """
 
     job: Job
     process: BaseProcess
     receiver: Connection
+    shared: bool = False
 
     def result(self) -> dict[str, Any]:
         """Wait for its end; its result.
@@ -164,8 +161,10 @@ class Running:
             kind, content = self.receiver.recv()
         except EOFError:
             self.process.join()
-            return left_behind(self.job, self.process.pid, self.process.exitcode)
-        self.process.join()
+            gone = self.job, self.process.pid, self.process.exitcode
+            return left_behind(*gone, guilty=not self.shared)
+        if not self.shared:
+            self.process.join()
         if kind == "result":
             return content
         raise {"busy": BusyError, "failed": PointError, "pruned": PrunedError}[kind](content)
@@ -202,38 +201,17 @@ def run_apart(job: Job) -> dict[str, Any]:
         raise
 
 
-def process_context() -> BaseContext:
-    """How the processes of points are made.
-
-    A server forks them, which has imported what a run needs and computed nothing
-    (:mod:`snn.sweeps.server`): seconds less for each point, and no state of an earlier one. Where
-    nothing can be forked each is a new interpreter.
-    """
-    method = "spawn" if sys.platform == "win32" else "forkserver"
-    if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
-        # A worker of joblib, whose own method a new process would not know.
-        multiprocessing.set_start_method(method, force=True)
-    context = multiprocessing.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload([SERVER])
-    return context
-
-
-def start_server() -> None:
-    """Let the server begin with its imports; call it from the main thread, with which it ends."""
-    if process_context().get_start_method() == "forkserver":
-        from multiprocessing.forkserver import ensure_running
-
-        ensure_running()
-
-
-def left_behind(job: Job, pid: int | None, exitcode: int | None) -> dict[str, Any]:
+def left_behind(
+    job: Job, pid: int | None, exitcode: int | None, *, guilty: bool = True
+) -> dict[str, Any]:
     """What to make of a point whose process ended without a word: its result, if it left one.
 
     Args:
         job: what the process was told.
         pid: the process's.
         exitcode: likewise.
+        guilty: the process died of this point. Else the record is left as it is, and tells that
+            the point was interrupted.
 
     Raises:
         BusyError: another process trains the point by now.
@@ -250,7 +228,7 @@ def left_behind(job: Job, pid: int | None, exitcode: int | None) -> dict[str, An
         found = look(run, job.config)
         if found.state is State.COMPLETED:
             return dict(found.result)
-        if found.state in OPEN and not _closed_by(run, pid):
+        if guilty and found.state in OPEN and not _closed_by(run, pid):
             facts = {"config_hash": config_hash(job.config), "overrides": list(job.overrides)}
             status = new_status(facts) | {
                 "state": "failed",
@@ -270,35 +248,36 @@ def _closed_by(run: RunDirectory, pid: int | None) -> bool:
     return status.get("state") == "failed" and status.get("pid") == pid
 
 
-def _work(job: Job, sender: Connection) -> None:
-    """All of the process."""
-    _die_with_parent()
-    logging.config.dictConfig({**job.logging, "disable_existing_loggers": False})
-    quiet_libraries()
+def told(train: Callable[[], dict[str, Any]]) -> tuple[str, Any]:
+    """Train a point; what whoever started it is to be told, as :meth:`Running.result` reads it."""
     try:
-        with own_gpu(job.config):
-            result = _trained(job)
-        sender.send(("result", result))
+        return "result", train()
     except BusyError as error:
-        sender.send(("busy", str(error)))
+        return "busy", str(error)
     except PrunedError as stop:
         log.info("%s", stop)
-        sender.send(("pruned", str(stop)))
+        return "pruned", str(stop)
     except SnnError as error:
         log.error("%s", error)
-        sender.send(("failed", str(error)))
+        return "failed", str(error)
     except Exception as error:
         log.exception("the run failed")
-        sender.send(("failed", f"{type(error).__name__}: {error}"))
+        return "failed", f"{type(error).__name__}: {error}"
 
 
-def _die_with_parent() -> None:
-    """Stop as SIGTERM does when the process that waits for this one is gone."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
+def set_up_logs(job: Job) -> None:
+    """Let this process, or its run whose turn it is, write to the point's logs."""
+    logging.config.dictConfig({**job.logging, "disable_existing_loggers": False})
+    quiet_libraries()
 
-    def watch() -> None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=watch, name="parent", daemon=True).start()
+def _work(job: Job, sender: Connection) -> None:
+    """All of the process."""
+    die_with_parent()
+    set_up_logs(job)
+
+    def train() -> dict[str, Any]:
+        with own_gpu(job.config):
+            return trained(job)
+
+    sender.send(told(train))

@@ -1,7 +1,7 @@
 """The process that forks the processes of points: importing this makes it what it is.
 
 :mod:`multiprocessing` starts it and imports this module there, and nowhere else
-(:func:`snn.sweeps.job.process_context`). It imports what a run needs and computes nothing: a
+(:func:`snn.sweeps.process.process_context`). It imports what a run needs and computes nothing: a
 process that is forked while OpenMP or PyTorch have threads would hang in their next use, and what
 CUDA holds cannot be inherited at all. It ends with the process that started it, however that ends.
 """
@@ -18,7 +18,7 @@ import sys
 
 # What runs import late, by no means all of it by each.
 PRELOADED = (
-    *("snn.sweeps.job", "snn.sweeps.search.pruning"),
+    *("snn.sweeps.job", "snn.sweeps.group", "snn.sweeps.search.pruning"),
     *("snn.runs.run", "snn.config.assembly", "snn.config.rehearsal"),
     *("snn.training.classifiers", "snn.training.declared", "snn.training.rnn"),
     *("snn.data.randman", "snn.data.fashion_mnist", "snn.data.shd", "snn.data.tbl"),

@@ -16,13 +16,15 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from snn.config.compose import Composer
+from snn.errors import ConfigError
 from snn.runs.sweep_plan import PLAN
 from snn.sweeps.compositions import Compositions
+from snn.sweeps.group import grouped
 from snn.sweeps.here import can_start, launch_here
-from snn.sweeps.job import start_server
 from snn.sweeps.launch import launch_all
 from snn.sweeps.launchers import parallel_jobs
 from snn.sweeps.points import Point
+from snn.sweeps.process import start_server
 
 # Launchers that say more than once what each point is; a line follows when it is done.
 TALKERS = (
@@ -45,6 +47,7 @@ class Setting:
         context: likewise.
         console: for tables.
         started: jobs so far.
+        begun: names of the points that were started so far.
     """
 
     config: DictConfig
@@ -53,6 +56,7 @@ class Setting:
     context: HydraContext
     console: Console
     started: int = field(default=0, init=False)
+    begun: set[str] = field(default_factory=set, init=False)
 
     @cached_property
     def here(self) -> bool:
@@ -86,6 +90,26 @@ class Setting:
         elsewhere = self.config.hydra.launcher.get("array_parallelism") or 1
         return self.jobs or elsewhere
 
+    def groups(self, points: Sequence[Point]) -> list[list[Point]]:
+        """Points that are to share a process (``sweep.together``)."""
+        return grouped(points, self.config.sweep.get("together", 1), self.begun)
+
+    def check_together(self) -> None:
+        """Refuse to let points share processes that others start.
+
+        Raises:
+            ConfigError: ``sweep.together`` is more than 1, and a launcher starts the points.
+        """
+        most = self.config.sweep.get("together", 1)
+        if most > 1 and not self.here:
+            allowed = (
+                "1, unless the sweep itself starts its points: with hydra/launcher=basic or "
+                "joblib, and without Hydra's callbacks and hydra.job.env_set"
+            )
+            raise ConfigError("sweep.together", most, allowed)
+        if most > 1 and self.config.trainer.get("accelerator") == "cpu":
+            log.warning("sweep.together=%d gains nothing on a CPU: the points take turns", most)
+
     def launch(
         self, points: Sequence[Point], more: Callable[[Point], Sequence[str]] | None = None
     ) -> list[Exception | None]:
@@ -95,15 +119,20 @@ class Setting:
             points: to be started.
             more: overrides that a point's job is given beside its own.
         """
-        lines = [
-            [*job_overrides(point, self.directory), *(more(point) if more else ())]
-            for point in points
-        ]
+
+        def line(point: Point) -> list[str]:
+            return [*job_overrides(point, self.directory), *(more(point) if more else ())]
+
         number, self.started = self.started, self.started + len(points)
-        if self.here:
-            some = self.compositions, lines, number, self.jobs or 1
-            return launch_here(self.context, self.config, *some)
-        return launch_all(self.launcher, lines, number, self.jobs)
+        if not self.here:
+            return launch_all(self.launcher, [line(p) for p in points], number, self.jobs)
+        groups = self.groups(points)
+        self.begun |= {point.name for point in points}
+        lines = [[line(point) for point in group] for group in groups]
+        some = self.compositions, lines, number, self.jobs or 1
+        errors = launch_here(self.context, self.config, *some)
+        ended = dict(zip((p.name for group in groups for p in group), errors, strict=True))
+        return [ended[point.name] for point in points]
 
 
 def make_setting(

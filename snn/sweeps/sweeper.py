@@ -38,13 +38,21 @@ class Sweep:
         directory: the sweep's.
         launch: starts points and returns when they have ended. It may raise, and start only some.
         jobs: how many of them run beside each other on this machine; None if they run elsewhere.
+        groups: points that are started at once although they run one by one: they share a process.
     """
 
     def __init__(
-        self, points: Sequence[Point], directory: Path, launch: Launch, *, jobs: int | None
+        self,
+        points: Sequence[Point],
+        directory: Path,
+        launch: Launch,
+        *,
+        jobs: int | None,
+        groups: Callable[[Sequence[Point]], Sequence[Sequence[Point]]] | None = None,
     ) -> None:
         self.points, self.directory = points, directory
         self.launch, self.jobs = launch, jobs
+        self.groups = groups or (lambda points: [[point] for point in points])
         # What the launcher raises then belongs to one point.
         self.one_by_one = jobs == 1
         self.starts: Counter[str] = Counter()
@@ -96,7 +104,7 @@ class Sweep:
                 todo.sort(key=lambda point: point.name in self.busy)
                 if todo[0].name in self.busy:
                     time.sleep(LOOK_SECONDS)
-                self._start(todo[:1] if self.one_by_one else todo)
+                self._start(self.groups(todo)[0] if self.one_by_one else todo)
                 continue
             others = [p for p in self.points if found[p].state is State.RUNNING]
             if not others:
@@ -138,6 +146,7 @@ class Sweep:
             # A point that takes the launcher down with it must not do so to others twice. Elsewhere
             # the queue keeps them apart.
             self.one_by_one = self.jobs is not None
+            self.groups = lambda points: [[point] for point in points]
             return
         for point, error in zip(usable, errors, strict=False):
             self.busy.discard(point.name)

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 # From what all runs wait for to results; None of those that are to go on by themselves.
 Together = Callable[[Sequence[Any]], Sequence[Any]]
 
+# A signal may be delivered to any thread, and its handler runs when the main one looks up.
+LOOK_SECONDS = 0.2
+
 _here = threading.local()
 
 
@@ -48,25 +51,21 @@ class Company:
         return len(self._alive)
 
     def run(self) -> None:
-        """Let all of them work to their ends.
-
-        An exception that a signal handler raises here may be passed on by :meth:`stop`; call this
-        again to wait for the runs.
-        """
-        if not hasattr(self, "_threads"):
-            first = OwnState.now()
-            self._threads = [
-                threading.Thread(target=self._member, args=(n, first), name=f"run {n}")
-                for n in range(len(self._works))
-            ]
-            for thread in self._threads:
-                thread.start()
-            self._turns[0].set()
-        for thread in self._threads:
-            thread.join()
+        """Let all of them work to their ends, in threads that this one waits for."""
+        first = OwnState.now()
+        threads = [
+            threading.Thread(target=self._member, args=(n, first), name=f"run {n}")
+            for n in range(len(self._works))
+        ]
+        for thread in threads:
+            thread.start()
+        self._turns[0].set()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(LOOK_SECONDS)
 
     def stop(self, error: Callable[[], BaseException]) -> None:
-        """Let each run meet this exception at its next batch."""
+        """Let each run meet this exception at its next batch; a signal handler may call this."""
         self._stop = error
 
     def check(self) -> None:

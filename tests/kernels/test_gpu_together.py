@@ -86,7 +86,7 @@ def results(network, of, trace, counts):
     }
 
 
-def assert_same_together(models=MODELS, analog=False, **options):
+def assert_same_together(models=MODELS[:2], analog=False, **options):
     from snn.kernels.gpu import together
 
     networks = [network_of(of, analog=analog, **options) for of in models]
@@ -129,6 +129,11 @@ ALL = {"learn_alpha": "layer", "learn_beta": "neuron", "dropout": 0.3, "dropout_
 )
 def test_lif_networks(options):
     assert_same_together(**options)
+
+
+@pytest.mark.long
+def test_three_networks():
+    assert_same_together(MODELS, **ALL)
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,17 @@ class Mishap(pl.Callback):
     Args:
         units: hidden neurons of the network that it is meant for.
         kind: ``raise`` an exception, be ``kill``ed, or ``diverge``.
+        scale: of the surrogate, if it is meant for networks of one scale.
     """
 
-    def __init__(self, units: int, kind: str) -> None:
-        self.units, self.kind = units, kind
+    def __init__(self, units: int, kind: str, scale: float | None = None) -> None:
+        self.units, self.kind, self.scale = units, kind, scale
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if pl_module.network.hidden[0].nb_units != self.units or trainer.current_epoch != 1:
+        hidden = pl_module.network.hidden[0]
+        if hidden.nb_units != self.units or trainer.current_epoch != 1:
+            return
+        if self.scale not in (None, hidden.dynamics.scale):
             return
         if self.kind == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -30,7 +34,7 @@ class Mishap(pl.Callback):
         raise RuntimeError("a mishap")
 
 
-def mishap(units: int, kind: str) -> list[str]:
+def mishap(units: int, kind: str, **more: float) -> list[str]:
     """Overrides that switch it on."""
-    target = f"+callbacks.mishap._target_={__name__}.Mishap"
-    return [target, f"+callbacks.mishap.units={units}", f"+callbacks.mishap.kind={kind}"]
+    given = {"_target_": f"{__name__}.Mishap", "units": units, "kind": kind, **more}
+    return [f"+callbacks.mishap.{key}={value}" for key, value in given.items()]

@@ -51,6 +51,9 @@ def search(setting: Setting, arguments: Sequence[str], params: Mapping[str, Any]
     check_search(options)
     if setting.config.sweep.extend:
         raise SnnError("sweep.extend: is for grids; a search goes on in a narrower or wider space")
+    if (most := setting.config.sweep.get("together", 1)) > 1:
+        allowed = "1 in a search, whose trials are drawn one after another"
+        raise ConfigError("sweep.together", most, allowed)
     if setting.config.sweep.redo == "all":
         raise ConfigError("sweep.redo", "all", "true or false in a search")
     space = make_space(arguments, params)
