@@ -18,6 +18,14 @@ from snn.runs.status import is_live
 RUN_FILES = frozenset({"status.json", "result.json", "metrics.csv"})
 # What lies inside a run or a summary, and never holds a run.
 NOT_SEARCHED = frozenset({"checkpoints", "tensorboard", "summary"})
+# What is measured of a process, and is a run's as long as it is alone there.
+SHARED = frozenset(
+    {
+        *("fit_seconds", "epoch_seconds", "samples_per_second"),
+        *("energy.training.joules", "energy.training.seconds"),
+        *("peak_memory_mib.host", "peak_memory_mib.gpu"),
+    }
+)
 STATES = ("completed", "running", "failed", "interrupted", "pruned")
 
 
@@ -32,7 +40,9 @@ class Run:
             record says running but its process is gone), or ``pruned`` (stopped by a search).
         config: what decides its result: ``{dotted key: value}``.
         overrides: ``{key: text}`` of its command line.
-        result: the flat entries of ``result.json``; empty unless completed.
+        result: the flat entries of ``result.json``; empty unless completed. Times and energies
+            that a run shares with others (``sweep.together``) stand at ``shared.<key>``: none of
+            them is the run's own.
         status: ``status.json``; empty if there is none.
         stamp: when these were written, see :func:`stamp`.
     """
@@ -159,7 +169,15 @@ def read_run(path: Path, name: str) -> Run:
     result = _checked(path / "result.json")
     config = _task(result.pop("config"), path / "result.json")
     overrides = _overrides(result.pop("overrides", []))
+    result = _with_shared(result)
     return Run(path, name, state, config, overrides, result, status, before)
+
+
+def _with_shared(result: dict[str, Any]) -> dict[str, Any]:
+    """The result, with what measures several runs at once under another name."""
+    if not _is_number(together := result.get("together", 1)) or together <= 1:
+        return result
+    return {f"shared.{k}" if k in SHARED else k: value for k, value in result.items()}
 
 
 def _mapping(path: Path) -> dict[str, Any]:

@@ -270,6 +270,11 @@ def _warnings(study: Study) -> list[str]:
     devices = sorted({str(run.result.get("device")) for run in study.runs})
     if len(devices) > 1:
         notes.append(f"Run times are of different devices: {', '.join(devices)}.")
+    if shared := sum("shared.fit_seconds" in run.result for run in study.runs):
+        notes.append(
+            f"{shared} of {len(study.runs)} runs shared a process with others (sweep.together): "
+            "their times and energies of training are not their own, and are left out."
+        )
     if drawn := [key for key in study.axes.repeats if key != "seed"]:
         notes.append(f"Runs that differ in {', '.join(drawn)} alone count as repeats, like seeds.")
     if study.axes.following:

@@ -34,6 +34,8 @@ Keys are dotted and their values plain, but for ``config`` (nested) and ``overri
 ``joules_per_sample``           ``split`` went through the network in batches of ``batch_size``
                                 (``energy.inference.<those>``)
 ``samples_per_second``          training samples over that time
+``together``                    how many runs shared the process, at most; where that is more than
+                                1, all times and energies of training are those of all of them
 ``nb_parameters``               trainable parameters
 ``data.*``                      numbers of samples and events, as the data module reports them
 ``backend``                     what computed the network: ``einsum``, ``cpu`` or ``gpu``

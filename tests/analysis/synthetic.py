@@ -60,6 +60,7 @@ def write_run(
     nb_classes: int = 10,
     error: str | None = None,
     curve: Sequence[float] = (),
+    together: int = 1,
 ) -> Path:
     """One run's record.
 
@@ -75,6 +76,7 @@ def write_run(
         nb_classes: of the data set.
         error: let the run fail with this message.
         curve: validation accuracy after each epoch.
+        together: how many runs shared its process.
     """
     run = RunDirectory(directory)
     run.path.mkdir(parents=True, exist_ok=True)
@@ -90,6 +92,7 @@ def write_run(
     facts = {
         "epochs": 3,
         "fit_seconds": seconds,
+        "together": together,
         "data.data": data,
         "data.nb_classes": nb_classes,
         **{f"data.{split}_samples": SAMPLES[split] for split in splits},

@@ -115,6 +115,17 @@ def test_an_option_that_older_records_lack_is_no_axis(tmp_path: Path) -> None:
     assert len(study_of(tmp_path).runs) == 4  # one task, with and without the key
 
 
+def test_times_of_several_runs_are_not_taken_for_times_of_one(tmp_path: Path) -> None:
+    for i, together in enumerate((1, 1, 2, 3)):
+        point = {HIDDEN: 20 * (i % 2 + 1), "seed": i // 2}
+        write_run(tmp_path / str(i), point, seconds=10.0 * together, together=together)
+    study = study_of(tmp_path)
+    assert study.frame["seconds"].dropna().tolist() == [10.0, 10.0]
+    assert study.runs[3].result["shared.fit_seconds"] == 30.0
+    (note,) = [note for note in study.notes if "shared a process" in note]
+    assert note.startswith("2 of 4 runs")
+
+
 def test_ranking_reports_no_test_accuracy(tmp_path: Path) -> None:
     write_grid(tmp_path, GRID, by_hand)
     table = ranking_table(study_of(tmp_path))

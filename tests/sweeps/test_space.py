@@ -91,6 +91,8 @@ def test_objectives_of_a_record() -> None:
         "fit_seconds": 5,
     }
     assert measured(record) == {"accuracy": 0.9, "spikes": 7.0, "seconds": 5.0}
+    assert measured(record | {"together": 1}) == measured(record)
+    assert measured(record | {"together": 3}) == {"accuracy": 0.9, "spikes": 7.0}
     beyond = excess({"accuracy": 0.5, "spikes": 7.0}, {"accuracy": 0.75, "spikes": 8.0})
     assert beyond == {"accuracy": 0.25, "spikes": -1.0}
     with pytest.raises(SnnError, match="there are accuracy, loss"):

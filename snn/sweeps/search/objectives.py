@@ -73,6 +73,8 @@ def chosen(names: Sequence[str]) -> dict[str, Objective]:
 def measured(result: Mapping[str, Any]) -> dict[str, float]:
     """All objectives that a run's record has values of."""
     values = {name: objective.of(result) for name, objective in OBJECTIVES.items()}
+    if result.get("together", 1) > 1:  # of a grid's point: the time of several
+        del values["seconds"]
     return {name: value for name, value in values.items() if value is not None}
 
 
