@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from snn.training.own_state import OwnState, RandomState
+from snn.training.own_state import OwnState, TorchState
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class Company:
         for thread in threads:
             while thread.is_alive():
                 thread.join(LOOK_SECONDS)
+        first.restore()
 
     def stop(self, error: Callable[[], BaseException]) -> None:
         """Let each run meet this exception at its next batch; a signal handler may call this."""
@@ -78,8 +79,8 @@ class Company:
 
         Args:
             number: of the run whose thread calls this.
-            want: what is to be computed; None if that is up to the run itself. Random numbers that
-                it draws are drawn again where it is.
+            want: what is to be computed; None if that is up to the run itself, which then draws
+                the same random numbers again (PyTorch's).
 
         Returns:
             The result; None where the run is to take the step by itself.
@@ -87,7 +88,7 @@ class Company:
         if len(self._alive) == 1:
             self.check()
             return None
-        before = RandomState.now()
+        before = TorchState.now()
         self._wanted[number] = want()
         mine = OwnState.now()
         self._hand_on(number)
@@ -101,7 +102,7 @@ class Company:
 
     def _member(self, number: int, first: OwnState) -> None:
         self._await_turn(number)
-        first.restore()
+        first.begin()
         _here.place = Place(self, number)
         try:
             if self._stop is None:

@@ -17,34 +17,35 @@ VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")
 
 
 @dataclass(frozen=True)
-class RandomState:
-    """Of all generators that belong to the process."""
+class TorchState:
+    """Of PyTorch's random numbers."""
 
-    python: Any
-    numpy: Any
-    torch: Tensor
+    cpu: Tensor
     cuda: Tensor | None
     """Of the current device; None before CUDA is used."""
 
     @classmethod
-    def now(cls) -> RandomState:
+    def now(cls) -> TorchState:
         cuda = torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None
-        numbers = np.random.get_state()  # noqa: NPY002 - that others may draw from it is the point
-        return cls(random.getstate(), numbers, torch.get_rng_state(), cuda)
+        return cls(torch.get_rng_state(), cuda)
 
     def restore(self) -> None:
-        random.setstate(self.python)
-        np.random.set_state(self.numpy)  # noqa: NPY002
-        torch.set_rng_state(self.torch)
+        torch.set_rng_state(self.cpu)
         if self.cuda is not None:
             torch.cuda.set_rng_state(self.cuda)
 
 
 @dataclass(frozen=True)
 class OwnState:
-    """Random states, where log records go, and variables of the environment."""
+    """Random states, where log records go, and variables of the environment.
 
-    random: RandomState
+    NumPy's global generator is exchanged as a whole: to read and write its state takes as long as
+    all the rest of a training step's bookkeeping.
+    """
+
+    torch: TorchState
+    python: Any
+    numpy: Any
     handlers: tuple[logging.Handler, ...]
     level: int
     variables: dict[str, str | None]
@@ -52,11 +53,20 @@ class OwnState:
     @classmethod
     def now(cls) -> OwnState:
         root = logging.getLogger()
-        variables = {name: os.environ.get(name) for name in VARIABLES}
-        return cls(RandomState.now(), tuple(root.handlers), root.level, variables)
+        return cls(
+            torch=TorchState.now(),
+            python=random.getstate(),
+            numpy=np.random.get_bit_generator(),
+            handlers=tuple(root.handlers),
+            level=root.level,
+            variables={name: os.environ.get(name) for name in VARIABLES},
+        )
 
     def restore(self) -> None:
-        self.random.restore()
+        """Go on where the state was taken."""
+        self.torch.restore()
+        random.setstate(self.python)
+        np.random.set_bit_generator(self.numpy)
         root = logging.getLogger()
         root.handlers[:] = self.handlers
         root.setLevel(self.level)
@@ -65,3 +75,10 @@ class OwnState:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+    def begin(self) -> None:
+        """Start a run from this state, with a generator of its own."""
+        self.restore()
+        own = np.random.MT19937()
+        own.state = self.numpy.state
+        np.random.set_bit_generator(own)
