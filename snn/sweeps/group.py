@@ -31,6 +31,11 @@ SHARED = ("augment", "data", "threads", "trainer")
 NOT_SHARED = ("data.seed", "data.split_seed", "trainer.max_epochs", "trainer.min_epochs")
 # Numbers of a model that are sizes; all its others may differ.
 SIZES = ("nb_hidden", "encoder_copies", "delays.most")
+# With these a point is the only one of its process. Gradients that are summed over batches are
+# scaled, which several networks would do after their step instead of within it; the others are
+# states of the whole process.
+ALONE = ("accumulate_grad_batches", "detect_anomaly", "profiler")
+ALONE_LOGGER = "WandbLogger"
 
 
 def shared_part(config: Mapping[str, Any]) -> str:
@@ -52,6 +57,15 @@ def shared_part(config: Mapping[str, Any]) -> str:
     return json.dumps([model, leaves], sort_keys=True)
 
 
+def must_be_alone(config: Mapping[str, Any]) -> bool:
+    """Whether a point cannot share its process."""
+    trainer = config["trainer"]
+    targets = (str((node or {}).get("_target_")) for node in (config.get("logger") or {}).values())
+    return any(trainer.get(key) not in (None, False, 1) for key in ALONE) or any(
+        target.endswith(ALONE_LOGGER) for target in targets
+    )
+
+
 def grouped(points: Sequence[Point], most: int, alone: Collection[str] = ()) -> list[list[Point]]:
     """Points that are to share a process, in the order of the first of each.
 
@@ -64,9 +78,7 @@ def grouped(points: Sequence[Point], most: int, alone: Collection[str] = ()) -> 
     groups: list[list[Point]] = []
     open_groups: dict[str, list[Point]] = {}
     for point in points:
-        # Its gradients would be scaled before the step's end instead of within it.
-        scaled = point.config["trainer"].get("accumulate_grad_batches") not in (None, 1)
-        if most == 1 or scaled or point.name in alone:
+        if most == 1 or point.name in alone or must_be_alone(point.config):
             groups.append([point])
             continue
         part = shared_part(point.config)

@@ -12,7 +12,7 @@ from hydra import initialize_config_dir
 from snn.config.compose import Composer
 from snn.runs import read_json
 from snn.runs.status import Interrupted
-from snn.sweeps.group import grouped, run_to_end, shared_part
+from snn.sweeps.group import grouped, must_be_alone, run_to_end, shared_part
 from snn.sweeps.points import make_points
 from snn.training import company
 from snn.training.company import Company
@@ -161,12 +161,21 @@ def test_points_are_grouped_in_order(composer: Composer, tmp_path: Path) -> None
     assert groups(4, alone=(0, 3)) == [[0], [1, 5], [2, 4], [3]]
 
 
-def test_gradients_that_are_summed_over_batches_keep_a_point_alone(
-    composer: Composer, tmp_path: Path
-) -> None:
-    lines = [[*TINY, f"seed={s}", "+trainer.accumulate_grad_batches=3"] for s in (1, 2)]
-    points = make_points(composer, lines, tmp_path)
-    assert [len(group) for group in grouped(points, 4)] == [1, 1]
+@pytest.mark.parametrize(
+    ("more", "alone"),
+    [
+        ({}, False),
+        ({"accumulate_grad_batches": 3}, True),
+        ({"accumulate_grad_batches": 1, "detect_anomaly": False}, False),
+        ({"detect_anomaly": True}, True),
+        ({"profiler": "simple"}, True),
+    ],
+)
+def test_what_belongs_to_the_whole_process_keeps_a_point_alone(more: dict, alone: bool) -> None:
+    given = config()
+    assert must_be_alone(given | {"trainer": given["trainer"] | more}) is alone
+    wandb = {"_target_": "pytorch_lightning.loggers.WandbLogger"}
+    assert must_be_alone(given | {"logger": {"csv": None, "wandb": wandb}})
 
 
 def test_launchers_that_start_points_themselves_are_refused(tmp_path: Path) -> None:

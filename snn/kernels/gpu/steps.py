@@ -109,7 +109,8 @@ def replayed(
     """What ``run`` returns, from a graph.
 
     Args:
-        owner, settings: as of :func:`captured`.
+        owner: as of :func:`captured`.
+        settings: likewise.
         run: from inputs and labels to tensors without gradients.
         memory: tensors beside those that it reads.
         xs: inputs, each as of :func:`captured`.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -45,6 +46,7 @@ from snn.kernels.parameters import (
     rows_of,
 )
 from snn.kernels.written.cpp import key
+from snn.neurons import LIFDynamics
 
 ALIGNED = 16
 """Numbers. The compiler lays a tile out by what it knows of addresses, and the order of sums over
@@ -93,8 +95,13 @@ def _of_layer(p: LIFParameters | NeuronParameters) -> Hashable:
         current = p.recurrent_weight is not None and p.recurrence == "current"
         taps = None if p.taps is None else len(p.taps)
         return "declared", key(program_of(p)), p.surrogate, current, taps, *shape
-    numbers = {"threshold": 1.0, "scale": 1.0, "initial_potential": 0.0}
-    return "lif", replace(p.dynamics, **numbers), *shape
+    return "lif", _without_numbers(p.dynamics), *shape
+
+
+@lru_cache(maxsize=1024)
+def _without_numbers(dynamics: LIFDynamics) -> LIFDynamics:
+    """What decides which code runs: the rest lies in a table that the kernels read."""
+    return replace(dynamics, threshold=1.0, scale=1.0, initial_potential=0.0)
 
 
 def networks(problems: Sequence[Problem]) -> list[tuple[Tensor, list[Tensor]]]:
