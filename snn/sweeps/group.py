@@ -34,8 +34,8 @@ SIZES = ("nb_hidden", "encoder_copies", "delays.most")
 # With these a point is the only one of its process. Gradients that are summed over batches are
 # scaled, which several networks would do after their step instead of within it; the others are
 # states of the whole process.
-ALONE = ("accumulate_grad_batches", "detect_anomaly", "profiler")
-ALONE_LOGGER = "WandbLogger"
+ALONE = {"accumulate_grad_batches": (None, 1), "detect_anomaly": (None, False), "profiler": (None,)}
+ALONE_LOGGER = "wandb"
 
 
 def shared_part(config: Mapping[str, Any]) -> str:
@@ -61,8 +61,8 @@ def must_be_alone(config: Mapping[str, Any]) -> bool:
     """Whether a point cannot share its process."""
     trainer = config["trainer"]
     targets = (str((node or {}).get("_target_")) for node in (config.get("logger") or {}).values())
-    return any(trainer.get(key) not in (None, False, 1) for key in ALONE) or any(
-        target.endswith(ALONE_LOGGER) for target in targets
+    return any(trainer.get(key) not in usual for key, usual in ALONE.items()) or any(
+        ALONE_LOGGER in target.lower() for target in targets
     )
 
 

@@ -174,7 +174,7 @@ def test_points_are_grouped_in_order(composer: Composer, tmp_path: Path) -> None
 def test_what_belongs_to_the_whole_process_keeps_a_point_alone(more: dict, alone: bool) -> None:
     given = config()
     assert must_be_alone(given | {"trainer": given["trainer"] | more}) is alone
-    wandb = {"_target_": "pytorch_lightning.loggers.WandbLogger"}
+    wandb = {"_target_": "snn.training.trackers.Wandb"}
     assert must_be_alone(given | {"logger": {"csv": None, "wandb": wandb}})
 
 
