@@ -43,7 +43,7 @@ SMOKE = (
     *("data.nb_train=20", "data.nb_test=10", "data.nb_classes=3", "data.nb_steps=10"),
     *("model.nb_hidden=8", "trainer.accelerator=cpu", "threads=1"),
 )
-CHECKED_STEPS = 5
+CHECKED_STEPS = 3
 
 
 @dataclass

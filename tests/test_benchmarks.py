@@ -126,3 +126,20 @@ def test_an_epoch_is_taken_apart() -> None:
     assert sum(shares.values()) == pytest.approx(100, abs=1)
     parts = {"kernel", "optimizer", "metrics", "data", "logging", "checkpoints", "Lightning"}
     assert parts <= set(shares)
+
+
+@needs("triton")
+@pytest.mark.long
+@pytest.mark.seconds(30)
+def test_several_points_are_the_same_in_turn_and_at_once() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.together", "--smoke"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = cells(done.stdout.splitlines())
+    assert [row[4] for row in rows if row[0] in "12" and row[1][0].isdigit()] == ["yes", "yes"]
+    assert [row[1] for row in rows[4:]] == ["one by one"] * 2 + ["processes", "together"]

@@ -42,8 +42,8 @@ def shared_part(config: Mapping[str, Any]) -> str:
     """A text that is the same of points that can share a process.
 
     Of the model, numbers may differ and whatever else it says may not; of a dropout, whether there
-    is one. Networks that have the same shape nonetheless are merely not computed at once; so are
-    those that do not, if a model calls its sizes by other names.
+    is one. This decides who gains from company, and nothing else: whether networks fit together is
+    found out at each step, and those that do not take theirs by themselves.
     """
     model = {}
     for key, value in flatten(config["model"]):

@@ -17,7 +17,7 @@ from snn.network.neuron_layer import NeuronLayer
 from snn.neurons import LIF as MembraneLIF
 from snn.neurons import LIFDynamics, RadLIF, SEAdLIF
 from tests.kernels.compare import random_store
-from tests.kernels.gpu_case import DEVICE, needs_triton
+from tests.kernels.gpu_case import DEVICE, needs_cuda, needs_triton
 from tests.kernels.pairs import pairwise, title
 
 pytestmark = needs_triton
@@ -157,6 +157,23 @@ def test_three_networks():
 )
 def test_networks_of_declared_neurons(options):
     assert_same_together(**options)
+
+
+@needs_cuda
+@pytest.mark.parametrize("name", ["fmnist", "shd", "tbl"])
+def test_training_at_real_size(name):
+    from benchmarks.gpu_contenders import DeviceProblem
+    from benchmarks.together import at_once, in_turn, make_points, same
+    from benchmarks.workloads import WORKLOADS
+
+    problem = DeviceProblem.draw_on(WORKLOADS[name], DEVICE)
+    turn, once, untouched = (make_points(problem, 3) for _ in range(3))
+    steps = in_turn(turn, problem), at_once(once, problem)
+    for _ in range(5):
+        for step in steps:
+            step()
+    assert same(turn, once)
+    assert not same(turn, untouched)
 
 
 def test_what_differs_in_shape_is_not_computed_together():

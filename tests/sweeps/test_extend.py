@@ -60,7 +60,12 @@ def sizes(composer: Composer, directory: Path, best: int, most: int = 3) -> list
     options = OmegaConf.create({"sweep": {"extend_most": most}})
     launch = Peak(best).complete
     setting = SimpleNamespace(
-        config=options, composer=composer, directory=directory, launch=launch, jobs=None
+        config=options,
+        composer=composer,
+        directory=directory,
+        launch=launch,
+        jobs=None,
+        groups=lambda points: [[point] for point in points],
     )
     arguments = ["model.nb_hidden=100,200", "model.scale=5,10"]
     points = make_points(composer, expand(arguments, {}), directory)
