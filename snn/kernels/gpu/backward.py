@@ -77,6 +77,7 @@ def lif_backward(
     grad_m,
     counts_m,
     mask_m,
+    sent_m,
     TOGETHER: tl.constexpr,
     RECURRENT: tl.constexpr,
     PREVIOUS: tl.constexpr,
@@ -111,8 +112,8 @@ def lif_backward(
     """
     if TOGETHER:
         model = tl.program_id(1).to(tl.int64)
-        potential += model * steps * batch * width
-        current += model * steps * batch * width
+        potential += model * sent_m
+        current += model * sent_m
         grad_sent += model * grad_m
         grad_counts += model * counts_m
         matrix += model * width * width
@@ -121,7 +122,7 @@ def lif_backward(
         gain += model * constants_m
         constants += model * 3
         mask += model * mask_m
-        grad_drive += model * steps * batch * width
+        grad_drive += model * sent_m
         grad_constants += model * 3 * tl.num_programs(0) * width
     dtype = grad_drive.dtype.element_ty
     b = tl.program_id(0) * BLOCK_B + tl.arange(0, BLOCK_B)

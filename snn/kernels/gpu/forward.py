@@ -46,6 +46,7 @@ def lif_forward(
     drive_m,
     constants_m,
     mask_m,
+    sent_m,
     TOGETHER: tl.constexpr,
     RECURRENT: tl.constexpr,
     PREVIOUS: tl.constexpr,
@@ -80,9 +81,9 @@ def lif_forward(
         gain += model * constants_m
         constants += model * 3
         mask += model * mask_m
-        sent += model * steps * batch * width
-        potential += model * steps * batch * width
-        current += model * steps * batch * width
+        sent += model * sent_m
+        potential += model * sent_m
+        current += model * sent_m
         counts += model * batch * width
     dtype = sent.dtype.element_ty
     b = tl.program_id(0) * BLOCK_B + tl.arange(0, BLOCK_B)

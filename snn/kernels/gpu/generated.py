@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from snn.errors import SnnError
-from snn.kernels.gpu.launch import grid, models_of, of_model, square, strides
+from snn.kernels.gpu.launch import apart, grid, models_of, of_model, square, strides
 from snn.kernels.gpu.problem import Scalars, scalars
 from snn.kernels.gpu.tiling import lif_plan, padded
 from snn.kernels.written import triton as written
@@ -102,14 +102,14 @@ def forward(
     steps, batch, units = drive.shape[-3:]
     width, lead = padded(units), models_of(drive)
     models = lead[0] if lead else None
-    sent = drive.new_empty(*lead, steps, batch, width)
+    sent = apart(drive, lead, steps, batch, width)
     counts = drive.new_zeros(*lead, batch, width)
     want = "rows" if spec.keep == 2 else "weights"
     nb_kept = len(spec.program.backward(want, 0).keep) if spec.keep else 0
     kept = drive.new_empty(*lead, nb_kept, steps, batch, width)
     plan = lif_plan(batch, units, recurrent is not None, drive.dtype, drive.device)
     matrix = square(recurrent, width, transpose=False)
-    delayed = sent if taps is None else torch.empty_like(sent)
+    delayed = sent if taps is None else apart(drive, lead, steps, batch, width)
     constants = scalars(spec.constants, drive)
     if sent.numel():
         with torch.cuda.device_of(drive):
@@ -138,6 +138,7 @@ def forward(
                 of_model(mask, models),
                 of_model(taps, models),
                 of_model(drive, models),
+                of_model(sent, models),
                 of_model(kept, models),
                 TOGETHER=models is not None,
                 RECURRENT=matrix is not None,
@@ -175,12 +176,12 @@ def backward(
     steps, batch = kept.shape[-3:-1]
     lead, width = tuple(kept.shape[:-4]), padded(units)
     models = lead[0] if lead else None
-    grad_drive = kept.new_empty(*lead, steps, batch, width)
+    grad_drive = apart(kept, lead, steps, batch, width)
     plan = lif_plan(batch, units, recurrent is not None, kept.dtype, kept.device)
     programs, nb_rows = -(-batch // plan.block_b), of_neurons.shape[-2]
     sums = kept.new_zeros(*lead, nb_rows, programs, width) if spec.keep == 2 else None
     matrix = square(recurrent, width, transpose=True)
-    wanted = grad_drive if taps is None else torch.zeros_like(grad_drive)
+    wanted = grad_drive if taps is None else apart(kept, lead, steps, batch, width).zero_()
     constants = scalars(spec.constants, kept)
     if grad_drive.numel():
         with torch.cuda.device_of(kept):
@@ -210,6 +211,7 @@ def backward(
                 of_model(taps, models),
                 of_model(grad_sent, models),
                 of_model(grad_counts, models),
+                of_model(grad_drive, models),
                 of_model(kept, models),
                 of_model(sums, models),
                 TOGETHER=models is not None,

@@ -6,6 +6,7 @@ each by the very arithmetic that a launch of its own would do.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -79,6 +80,19 @@ def of_model(x: Tensor | None, models: int | None) -> int:
     return 0 if x is None or models is None else x.stride(0)
 
 
+ALIGNED = 64
+"""Numbers. What is computed of a tensor may depend on how its address is aligned: the compiler lays
+tiles out by it, and libraries choose kernels. Each model's part begins where a tensor could."""
+
+
+def apart(like: Tensor, lead: tuple[int, ...], *shape: int) -> Tensor:
+    """An empty tensor ``[*lead, *shape]``; with a leading axis, each model's part is aligned."""
+    if not lead:
+        return like.new_empty(shape)
+    part = -(-math.prod(shape) // ALIGNED) * ALIGNED
+    return like.new_empty(*lead, part)[:, : math.prod(shape)].unflatten(1, shape)
+
+
 def grid(programs: int, models: int | None) -> tuple[int, ...]:
     """So many programs for each model."""
     return (programs,) if models is None else (programs, models)
@@ -95,10 +109,10 @@ def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
     steps, batch, units = drive.shape[-3:]
     width, lead = padded(units), models_of(drive)
     models = lead[0] if lead else None
-    sent = drive.new_empty(*lead, steps, batch, width)
+    sent = apart(drive, lead, steps, batch, width)
     counts = drive.new_empty(*lead, batch, width)
-    potential = torch.empty_like(sent) if spec.keep else None
-    current = torch.empty_like(sent) if spec.keep_current else None
+    potential = apart(drive, lead, steps, batch, width) if spec.keep else None
+    current = apart(drive, lead, steps, batch, width) if spec.keep_current else None
     plan = lif_plan(batch, units, recurrent is not None, drive.dtype, drive.device)
     matrix = square(recurrent, width, transpose=False)
     if sent.numel() == 0:
@@ -125,6 +139,7 @@ def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
             of_model(drive, models),
             of_model(alpha, models),
             of_model(mask, models),
+            of_model(sent, models),
             TOGETHER=models is not None,
             RECURRENT=matrix is not None,
             PREVIOUS=spec.dynamics.recurrence == "previous",
@@ -161,7 +176,7 @@ def backward(
     width, lead = padded(units), models_of(result.potential)
     models = lead[0] if lead else None
     potential, current = result.potential, result.current
-    grad_drive = potential.new_empty(*lead, steps, batch, width)
+    grad_drive = apart(potential, lead, steps, batch, width)
     plan = lif_plan(batch, units, recurrent is not None, potential.dtype, potential.device)
     programs = -(-batch // plan.block_b)
     sums = potential.new_zeros(*lead, 3, programs, width) if learned else None
@@ -191,6 +206,7 @@ def backward(
             of_model(grad_sent, models),
             of_model(grad_counts, models),
             of_model(mask, models),
+            of_model(grad_drive, models),
             TOGETHER=models is not None,
             RECURRENT=matrix is not None,
             PREVIOUS=spec.dynamics.recurrence == "previous",

@@ -12,7 +12,7 @@ from snn.kernels.gpu.tools import spikes, surrogate_derivative
 
 @triton.jit
 def readout_forward(
-    drive, alpha, beta, gain, trace, batch, steps, units, drive_t, drive_b, drive_m,
+    drive, alpha, beta, gain, trace, batch, steps, units, drive_t, drive_b, drive_m, trace_m,
     TOGETHER: tl.constexpr, BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
     """``o(0) ... o(T)`` of :mod:`snn.neurons.readout` into ``[batch, step + 1, class]``.
@@ -25,7 +25,7 @@ def readout_forward(
         alpha += model * units
         beta += model * units
         gain += model * units
-        trace += model * batch * (steps + 1) * units
+        trace += model * trace_m
     b = tl.program_id(0) * BLOCK_B + tl.arange(0, BLOCK_B)
     n = tl.arange(0, BLOCK_N)
     inside = (b < batch)[:, None] & (n < units)[None, :]
@@ -59,7 +59,7 @@ def readout_forward(
 
 @triton.jit
 def readout_backward(
-    grad_trace, alpha, beta, gain, grad_drive, batch, steps, units,
+    grad_trace, alpha, beta, gain, grad_drive, batch, steps, units, drive_m,
     TOGETHER: tl.constexpr, BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
     """Adjoint of the drive, ``[step, batch, class]``, from that of the trace.
@@ -73,7 +73,7 @@ def readout_backward(
         alpha += model * units
         beta += model * units
         gain += model * units
-        grad_drive += model * steps * batch * units
+        grad_drive += model * drive_m
     b = tl.program_id(0) * BLOCK_B + tl.arange(0, BLOCK_B)
     n = tl.arange(0, BLOCK_N)
     inside = (b < batch)[:, None] & (n < units)[None, :]

@@ -48,10 +48,6 @@ from snn.kernels.parameters import (
 from snn.kernels.written.cpp import key
 from snn.neurons import LIFDynamics
 
-ALIGNED = 16
-"""Numbers. The compiler lays a tile out by what it knows of addresses, and the order of sums over
-it follows from that: each model's part begins where a tensor of its own could."""
-
 
 class Problem(NamedTuple):
     """A network with its input."""
@@ -140,7 +136,7 @@ def stacked(tensors: Sequence[Tensor | None]) -> Tensor | None:
     if len(steps) > 1 or 0 in first.stride():  # of expanded ones; or by chance, of size 1
         first = first.contiguous()
     length = 1 + sum((n - 1) * step for n, step in zip(first.shape, first.stride(), strict=True))
-    part = -(-length // ALIGNED) * ALIGNED
+    part = -(-length // launch.ALIGNED) * launch.ALIGNED
     whole = first.new_empty(len(tensors) * part)
     whole = whole.as_strided((len(tensors), *first.shape), (part, *first.stride()))
     for place, tensor in zip(whole, tensors, strict=True):

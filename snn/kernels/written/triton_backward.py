@@ -170,8 +170,8 @@ _OF_MODEL = [
     "kept += model * kept_m",
     "grad_sent += model * grad_m",
     "grad_counts += model * counts_m",
-    "wanted += model * steps * batch * width",
-    "grad_drive += model * steps * batch * width",
+    "wanted += model * sent_m",
+    "grad_drive += model * sent_m",
     "grad_rows += model * grad_rows_m",
 ]
 
@@ -181,7 +181,7 @@ _BACKWARD = (
 def {name}(
     kept, grad_sent, grad_counts, matrix, rows, constants, mask, taps, wanted, grad_drive,
     grad_rows, batch, steps, units, width, pitch, grad_t, grad_b, mask_t, mask_b, nb_taps,
-    rows_m, constants_m, mask_m, taps_m, grad_m, counts_m, kept_m, grad_rows_m,
+    rows_m, constants_m, mask_m, taps_m, grad_m, counts_m, sent_m, kept_m, grad_rows_m,
     TOGETHER: tl.constexpr, RECURRENT: tl.constexpr, DELAYED: tl.constexpr,
     MASKED: tl.constexpr, WANT: tl.constexpr,
     WITH_SENT: tl.constexpr, WITH_COUNTS: tl.constexpr, SURROGATE: tl.constexpr,

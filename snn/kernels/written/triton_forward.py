@@ -106,8 +106,8 @@ def _arriving(k: int) -> str:
 
 _OF_MODEL = [
     "drive += model * drive_m",
-    "sent += model * steps * batch * width",
-    "delayed += model * steps * batch * width",
+    "sent += model * sent_m",
+    "delayed += model * sent_m",
     "kept += model * kept_m",
     "counts += model * batch * width",
 ]
@@ -118,7 +118,7 @@ _FORWARD = (
 def {name}(
     drive, matrix, rows, constants, mask, taps, sent, delayed, kept, counts,
     batch, steps, units, width, pitch, drive_t, drive_b, mask_t, mask_b, nb_taps,
-    rows_m, constants_m, mask_m, taps_m, drive_m, kept_m,
+    rows_m, constants_m, mask_m, taps_m, drive_m, sent_m, kept_m,
     TOGETHER: tl.constexpr, RECURRENT: tl.constexpr, DELAYED: tl.constexpr,
     MASKED: tl.constexpr, KEEP: tl.constexpr,
     PRODUCT: tl.constexpr, PRECISION: tl.constexpr,
