@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,7 @@ def test_stopped_together_and_gone_on_with_in_other_groups(tmp_path: Path) -> No
         assert_same(stopped / name, path)
 
 
+@cache
 def config(*overrides: str) -> dict:
     return config_of(*TINY, *overrides)
 
