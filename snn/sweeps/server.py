@@ -1,9 +1,10 @@
 """The process that forks the processes of points: importing this makes it what it is.
 
 :mod:`multiprocessing` starts it and imports this module there, and nowhere else
-(:func:`snn.sweeps.process.process_context`). It imports what a run needs and computes nothing: a
-process that is forked while OpenMP or PyTorch have threads would hang in their next use, and what
-CUDA holds cannot be inherited at all. It ends with the process that started it, however that ends.
+(:func:`snn.sweeps.process.process_context`). It imports what a run needs, draws a figure, and
+computes nothing: a process that is forked while OpenMP or PyTorch have threads would hang in their
+next use, and what CUDA holds cannot be inherited at all. It ends with the process that started it,
+however that ends.
 """
 
 from __future__ import annotations
@@ -43,11 +44,22 @@ def end_with_parent() -> None:
         os._exit(1)
 
 
+def draw_once() -> None:
+    """Draw a figure as runs do: fonts are found and styles read once for all of them."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from snn.plots import confusion
+
+    FigureCanvasAgg(confusion([[1, 0], [0, 1]], ["0", "1"], "")).draw()
+
+
 def import_all() -> None:
     """Import, and leave no garbage for the forked processes to collect."""
     for name in PRELOADED:
         with contextlib.suppress(ImportError):  # a run that needs it will say so
             importlib.import_module(name)
+    with contextlib.suppress(Exception):  # likewise
+        draw_once()
     gc.collect()
     gc.freeze()  # else the first collection of each would copy every page
 
