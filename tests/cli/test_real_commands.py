@@ -15,7 +15,7 @@ from tests.hold import HOLD
 from tests.sweeps.grids import states, sweep
 
 
-@pytest.mark.seconds(20)
+@pytest.mark.long
 def test_a_sweep_and_its_summary(tmp_path: Path) -> None:
     ended = sweep(tmp_path, "model.nb_hidden=8,12", fresh=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr

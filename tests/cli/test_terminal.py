@@ -33,6 +33,7 @@ def test_a_run(tmp_path: Path) -> None:
     assert shown > hidden  # the cursor is back
 
 
+@pytest.mark.long
 def test_a_run_that_is_interrupted(tmp_path: Path) -> None:
     held = tmp_path / "held"
     task = [*SMALL, HOLD, "logger=csv", "model.nb_hidden=[12, 8]"]
@@ -61,6 +62,7 @@ def test_the_bar_is_one_line(width: int) -> None:
     assert line("epoch 1/2", 0.5, "3/6", 40, ascii_only=True).plain.isascii()
 
 
+@pytest.mark.long
 def test_a_sweep_says_one_line_for_each_point(tmp_path: Path) -> None:
     grid = ("optimizer=adam,sgd", "model.nb_hidden=8,12", "trainer.max_epochs=1")
     small = [o for o in TINY if not o.startswith("optimizer.")]

@@ -47,8 +47,8 @@ def test_sweep() -> None:
     assert "model.regularizer" in execute("sweep.py")
 
 
+@pytest.mark.long
 @pytest.mark.real_data
-@pytest.mark.seconds(12)
 def test_fashion_mnist(real_data: Path) -> None:
     out = execute("fashion_mnist.py", SNN_DATA=str(real_data))
     assert "test accuracy" in out

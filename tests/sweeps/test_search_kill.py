@@ -29,7 +29,7 @@ EPOCHS, TRIALS = 12, 5
 LINE = (*SEARCH, *SPACE, f"search.n_trials={TRIALS}", f"trainer.max_epochs={EPOCHS}")
 
 
-@pytest.mark.seconds(14)
+@pytest.mark.long
 def test_two_workers_killed_three_times(tmp_path: Path) -> None:
     kill_until(tmp_path, seed=3, kills=3)
 

@@ -104,7 +104,7 @@ def test_a_new_value_trains_the_new_points_alone(copied: Path) -> None:
     assert {name: after[name] for name in before} == before
 
 
-@pytest.mark.seconds(4)
+@pytest.mark.long
 def test_points_of_several_data_sets_share_the_directory(tmp_path: Path) -> None:
     write_tbl(tmp_path)
     few = ("model.nb_hidden=8", "data.nb_steps=76", "trainer.max_epochs=1", "data.batch_size=1000")
