@@ -95,16 +95,15 @@ def readout_forward(drive: Tensor, alpha: Tensor, beta: Tensor, gain: Tensor) ->
     """
     steps, batch, classes = drive.shape[-3:]
     lead = launch.models_of(drive)
-    models = lead[0] if lead else None
     trace = launch.apart(drive, lead, batch, steps + 1, classes).zero_()
     if drive.numel():
         sizes = _scan_blocks(classes)
         with torch.cuda.device_of(drive):
-            scan.readout_forward[launch.grid(-(-batch // sizes["BLOCK_B"]), models)](
+            scan.readout_forward[launch.grid(-(-batch // sizes["BLOCK_B"]), lead)](
                 drive, alpha.contiguous(), beta.contiguous(), gain.contiguous(), trace,
                 batch, steps, classes, drive.stride(-3), drive.stride(-2),
-                launch.of_model(drive, models), launch.of_model(trace, models),
-                TOGETHER=models is not None, **sizes,
+                *launch.model_strides(lead, drive, trace),
+                TOGETHER=bool(lead), **sizes,
             )  # fmt: skip
     return trace
 
@@ -113,15 +112,14 @@ def readout_backward(grad: Tensor, alpha: Tensor, beta: Tensor, gain: Tensor) ->
     """Adjoint of the drive from that of the trace."""
     batch, steps, classes = grad.shape[-3], grad.shape[-2] - 1, grad.shape[-1]
     lead = launch.models_of(grad)
-    models = lead[0] if lead else None
     drive = launch.apart(grad, lead, steps, batch, classes)
     if drive.numel():
         sizes = _scan_blocks(classes)
         with torch.cuda.device_of(grad):
-            scan.readout_backward[launch.grid(-(-batch // sizes["BLOCK_B"]), models)](
+            scan.readout_backward[launch.grid(-(-batch // sizes["BLOCK_B"]), lead)](
                 grad.contiguous(), alpha.contiguous(), beta.contiguous(), gain.contiguous(),
-                drive, batch, steps, classes, launch.of_model(drive, models),
-                TOGETHER=models is not None, **sizes,
+                drive, batch, steps, classes, *launch.model_strides(lead, drive),
+                TOGETHER=bool(lead), **sizes,
             )  # fmt: skip
     return drive
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from snn.errors import SnnError
-from snn.kernels.gpu.launch import apart, grid, models_of, of_model, square, strides
+from snn.kernels.gpu.launch import apart, grid, model_strides, models_of, square, strides
 from snn.kernels.gpu.problem import Scalars, scalars
 from snn.kernels.gpu.tiling import lif_plan, padded
 from snn.kernels.written import triton as written
@@ -101,7 +101,6 @@ def forward(
     """Run a layer over a sequence that starts from rest; tensors lined up."""
     steps, batch, units = drive.shape[-3:]
     width, lead = padded(units), models_of(drive)
-    models = lead[0] if lead else None
     sent = apart(drive, lead, steps, batch, width)
     counts = drive.new_zeros(*lead, batch, width)
     want = "rows" if spec.keep == 2 else "weights"
@@ -113,7 +112,7 @@ def forward(
     constants = scalars(spec.constants, drive)
     if sent.numel():
         with torch.cuda.device_of(drive):
-            _kernel(spec, "forward")[grid(-(-batch // plan.block_b), models)](
+            _kernel(spec, "forward")[grid(-(-batch // plan.block_b), lead)](
                 drive,
                 sent if matrix is None else matrix,
                 of_neurons,
@@ -133,14 +132,8 @@ def forward(
                 drive.stride(-2),
                 *strides(mask),
                 0 if taps is None else taps.shape[-2],
-                of_model(of_neurons, models),
-                of_model(constants, models),
-                of_model(mask, models),
-                of_model(taps, models),
-                of_model(drive, models),
-                of_model(sent, models),
-                of_model(kept, models),
-                TOGETHER=models is not None,
+                *model_strides(lead, of_neurons, constants, mask, taps, drive, sent, kept),
+                TOGETHER=bool(lead),
                 RECURRENT=matrix is not None,
                 DELAYED=taps is not None,
                 MASKED=mask is not None,
@@ -175,7 +168,6 @@ def backward(
     kept = run.kept
     steps, batch = kept.shape[-3:-1]
     lead, width = tuple(kept.shape[:-4]), padded(units)
-    models = lead[0] if lead else None
     grad_drive = apart(kept, lead, steps, batch, width)
     plan = lif_plan(batch, units, recurrent is not None, kept.dtype, kept.device)
     programs, nb_rows = -(-batch // plan.block_b), of_neurons.shape[-2]
@@ -185,7 +177,7 @@ def backward(
     constants = scalars(spec.constants, kept)
     if grad_drive.numel():
         with torch.cuda.device_of(kept):
-            _kernel(spec, "backward")[grid(programs, models)](
+            _kernel(spec, "backward")[grid(programs, lead)](
                 kept,
                 kept if grad_sent is None else grad_sent,
                 kept if grad_counts is None else grad_counts,
@@ -205,16 +197,19 @@ def backward(
                 *strides(grad_sent),
                 *strides(mask),
                 0 if taps is None else taps.shape[-2],
-                of_model(of_neurons, models),
-                of_model(constants, models),
-                of_model(mask, models),
-                of_model(taps, models),
-                of_model(grad_sent, models),
-                of_model(grad_counts, models),
-                of_model(grad_drive, models),
-                of_model(kept, models),
-                of_model(sums, models),
-                TOGETHER=models is not None,
+                *model_strides(
+                    lead,
+                    of_neurons,
+                    constants,
+                    mask,
+                    taps,
+                    grad_sent,
+                    grad_counts,
+                    grad_drive,
+                    kept,
+                    sums,
+                ),
+                TOGETHER=bool(lead),
                 RECURRENT=matrix is not None,
                 DELAYED=taps is not None,
                 MASKED=mask is not None,

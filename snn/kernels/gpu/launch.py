@@ -75,9 +75,9 @@ def strides(x: Tensor | None) -> tuple[int, int]:
     return (0 if x.shape[-3] == 1 else x.stride(-3)), x.stride(-2)
 
 
-def of_model(x: Tensor | None, models: int | None) -> int:
-    """From the numbers of one model to those of the next; 0 where there is one alone."""
-    return 0 if x is None or models is None else x.stride(0)
+def model_strides(lead: tuple[int, ...], *tensors: Tensor | None) -> list[int]:
+    """From one model's numbers to the next one's, in each tensor; 0 where there is one alone."""
+    return [x.stride(0) if lead and x is not None else 0 for x in tensors]
 
 
 ALIGNED = 64
@@ -93,9 +93,9 @@ def apart(like: Tensor, lead: tuple[int, ...], *shape: int) -> Tensor:
     return like.new_empty(*lead, part)[:, : math.prod(shape)].unflatten(1, shape)
 
 
-def grid(programs: int, models: int | None) -> tuple[int, ...]:
+def grid(programs: int, lead: tuple[int, ...]) -> tuple[int, ...]:
     """So many programs for each model."""
-    return (programs,) if models is None else (programs, models)
+    return programs, *lead
 
 
 def models_of(x: Tensor) -> tuple[int, ...]:
@@ -108,7 +108,6 @@ def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
     drive, recurrent, alpha, beta, gain, mask = tensors
     steps, batch, units = drive.shape[-3:]
     width, lead = padded(units), models_of(drive)
-    models = lead[0] if lead else None
     sent = apart(drive, lead, steps, batch, width)
     counts = drive.new_empty(*lead, batch, width)
     potential = apart(drive, lead, steps, batch, width) if spec.keep else None
@@ -118,7 +117,7 @@ def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
     if sent.numel() == 0:
         counts.zero_()
     else:
-        lif_forward[grid(-(-batch // plan.block_b), models)](
+        lif_forward[grid(-(-batch // plan.block_b), lead)](
             drive,
             sent if matrix is None else matrix,
             *(lined_up(c) for c in (alpha, beta, gain)),
@@ -136,11 +135,8 @@ def forward(spec: LIFSpec, tensors: LIFTensors) -> LIFResult:
             drive.stride(-3),
             drive.stride(-2),
             *strides(mask),
-            of_model(drive, models),
-            of_model(alpha, models),
-            of_model(mask, models),
-            of_model(sent, models),
-            TOGETHER=models is not None,
+            *model_strides(lead, drive, alpha, mask, sent),
+            TOGETHER=bool(lead),
             RECURRENT=matrix is not None,
             PREVIOUS=spec.dynamics.recurrence == "previous",
             RESET_ZERO=spec.dynamics.reset == "zero",
@@ -174,17 +170,16 @@ def backward(
     _, recurrent, alpha, beta, gain, mask = tensors
     steps, batch, units = result.potential.shape[-3:]
     width, lead = padded(units), models_of(result.potential)
-    models = lead[0] if lead else None
     potential, current = result.potential, result.current
     grad_drive = apart(potential, lead, steps, batch, width)
     plan = lif_plan(batch, units, recurrent is not None, potential.dtype, potential.device)
     programs = -(-batch // plan.block_b)
     sums = potential.new_zeros(*lead, 3, programs, width) if learned else None
     matrix = square(recurrent, width, transpose=True)
-    if grad_counts is not None and models is None:
+    if grad_counts is not None and not lead:
         grad_counts = grad_counts.contiguous()
     if grad_drive.numel():
-        lif_backward[grid(programs, models)](
+        lif_backward[grid(programs, lead)](
             potential,
             potential if current is None else current,
             potential if grad_sent is None else grad_sent,
@@ -202,12 +197,8 @@ def backward(
             width,
             *strides(grad_sent),
             *strides(mask),
-            of_model(alpha, models),
-            of_model(grad_sent, models),
-            of_model(grad_counts, models),
-            of_model(mask, models),
-            of_model(grad_drive, models),
-            TOGETHER=models is not None,
+            *model_strides(lead, alpha, grad_sent, grad_counts, mask, grad_drive),
+            TOGETHER=bool(lead),
             RECURRENT=matrix is not None,
             PREVIOUS=spec.dynamics.recurrence == "previous",
             RESET_ZERO=spec.dynamics.reset == "zero",
@@ -222,7 +213,7 @@ def backward(
         )
     if not learned:
         constants = None
-    elif models is None:
+    elif not lead:
         constants = sums.sum(1)[:, :units]
     else:  # summed as of one model, whose order of terms its shape decides
         constants = torch.stack([of_one.sum(1)[:, :units] for of_one in sums])
