@@ -62,10 +62,15 @@ def _intervals(result: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write all of a table or nothing."""
+    with whole_file(path, newline="") as file:
+        frame.to_csv(file, index=False)
+
+
 def write_results(frame: pd.DataFrame, folder: Path) -> None:
     """Write both files; columns of mixed types become text in the second, which needs one type."""
-    with whole_file(folder / "results.csv", newline="") as file:
-        frame.to_csv(file, index=False)
+    write_csv(frame, folder / "results.csv")
     typed = frame.copy()
     for column in typed.columns:
         kinds = {type(value) for value in typed[column].dropna()}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from snn.analysis.collapse import find_collapsed
+from snn.analysis.export import write_csv
 from snn.analysis.figures.paying import paying_figure
 from snn.analysis.figures.style import save, styled
 from snn.analysis.paying import MARGIN, SPIKES, Curve, curves
@@ -18,7 +19,6 @@ from snn.analysis.sections import write_table
 from snn.analysis.study import Study, make_study
 from snn.analysis.tables import Table, brief, number_text, percent, with_spread
 from snn.errors import RunError
-from snn.files import whole_file
 from snn.runs.search_plan import searches
 
 NAME, FOLDER = "less_is_more", "summary"
@@ -98,8 +98,7 @@ def _written(study: Study, found: Sequence[Curve], stem: Path) -> Section:
         with styled():
             save(paying_figure(study, found), stem)
         write_table(section.tables[0], stem.parent)
-        with whole_file(stem.with_suffix(".csv"), newline="") as file:
-            numbers(found).to_csv(file, index=False)
+        write_csv(numbers(found), stem.with_suffix(".csv"))
     except OSError as error:
         raise RunError(f"{stem.parent}: cannot be written ({error})") from error
     return section

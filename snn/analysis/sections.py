@@ -10,6 +10,7 @@ from snn.analysis.choice import best_command, which_to_take
 from snn.analysis.claims.table import Verdicts, claims_of
 from snn.analysis.collapse import Collapse, explanation, find_collapsed
 from snn.analysis.effects import Decomposition, decompose
+from snn.analysis.export import write_csv
 from snn.analysis.figures import draw_all
 from snn.analysis.figures.style import save, styled
 from snn.analysis.fitted import fit
@@ -31,7 +32,7 @@ from snn.analysis.views import (
     recommended_table,
     seeds_table,
 )
-from snn.files import whole_file, write_whole
+from snn.files import write_whole
 
 FEWEST = 10  # runs that did not collapse, to tell effects among them
 FEW = 3  # with fewer results there is nothing to say of effects
@@ -150,8 +151,7 @@ def study_sections(
         for table in section.tables:
             write_table(table, folder)
     if judged is not None:
-        with whole_file(folder / f"{judged.table.name}.csv", newline="") as file:
-            judged.frame.to_csv(file, index=False)
+        write_csv(judged.frame, folder / f"{judged.table.name}.csv")
     return sections
 
 

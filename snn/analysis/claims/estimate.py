@@ -46,6 +46,11 @@ class Estimate:
             return np.nan
         return float(stats.t.ppf(1 - (1 - LEVEL) / (2 * tests), self.df)) * self.error
 
+    def interval(self) -> tuple[float, float]:
+        """Of 95 %."""
+        half = self.half_width()
+        return self.value - half, self.value + half
+
     def p_above(self, limit: float = 0.0) -> float:
         """Two-sided p of the difference being ``limit``, if it lies above; else 1."""
         from scipy import stats

@@ -43,11 +43,9 @@ class Evidence:
 
 def towards(found: Estimate, margin: float) -> Evidence:
     """A difference is positive."""
-    half = found.half_width()
     return Evidence(
         found.value,
-        found.value - half,
-        found.value + half,
+        *found.interval(),
         found.p_above(0.0),
         found.p_below(margin),
         reaches=found.value >= margin,
@@ -109,11 +107,9 @@ def same(means: LevelMeans, margin: float) -> Evidence:
 
 def within(found: Estimate, low: float, high: float) -> Evidence:
     """A difference lies in an interval."""
-    half = found.half_width()
     return Evidence(
         found.value,
-        found.value - half,
-        found.value + half,
+        *found.interval(),
         max(found.p_above(low), found.p_below(high)),
         min(found.p_below(low), found.p_above(high)),
     )
@@ -121,11 +117,9 @@ def within(found: Estimate, low: float, high: float) -> Evidence:
 
 def below(found: Estimate, limit: float) -> Evidence:
     """A number lies below a limit."""
-    half = found.half_width()
     return Evidence(
         found.value,
-        found.value - half,
-        found.value + half,
+        *found.interval(),
         found.p_below(limit),
         found.p_above(limit),
     )
