@@ -17,6 +17,7 @@ from snn.training.losses import ClassificationLoss, SpikeRegularizer
 from snn.training.step import fused_step
 from tests.kernels.compare import random_store
 from tests.kernels.gpu_case import DEVICE, needs_cuda, needs_triton
+from tests.kernels.stand_in import stand_in
 from tests.kernels.test_gpu_network import make as make_network
 
 pytestmark = needs_triton
@@ -38,32 +39,9 @@ def batch(analog=False):
     return EventBatch(store_of(3), torch.tensor([5, 0, 3, 3], device=DEVICE))
 
 
-class StandIn:
-    """Replays a function as a graph would: into the tensors of its first results."""
-
-    def __init__(self, run):
-        self.run, self.results = run, run()
-
-    def replay(self):
-        with torch.enable_grad():
-            for old, new in zip(self.results, self.run(), strict=True):
-                if old is not None:
-                    old.copy_(new)
-
-
 @pytest.fixture(autouse=True)
 def _graphs(monkeypatch):
-    if DEVICE.type == "cuda":
-        return
-
-    def record(run):
-        random = torch.get_rng_state()
-        graph = StandIn(run)
-        torch.set_rng_state(random)
-        return graph, graph.results
-
-    monkeypatch.setattr(steps, "usable", lambda device: True)
-    monkeypatch.setattr(graphs, "_record", record)
+    stand_in(monkeypatch)
 
 
 def one_step(network, x, labels, loss, regularizer, fused):

@@ -11,13 +11,12 @@ import pytest
 import torch
 
 from snn.events import EventBatch
-from snn.kernels.gpu import graphs, steps
 from snn.training import joint
 from snn.training.company import Company, meet
 from snn.training.losses import ClassificationLoss, SpikeRegularizer
 from snn.training.step import fused_step, plain_step
-from tests.kernels.gpu_case import DEVICE, needs_triton
-from tests.kernels.test_gpu_steps import StandIn
+from tests.kernels.gpu_case import needs_triton
+from tests.kernels.stand_in import stand_in
 from tests.kernels.test_gpu_together import LABELS, MODELS, input_of, network_of
 
 pytestmark = needs_triton
@@ -78,17 +77,7 @@ def launches(monkeypatch):
 
 @pytest.fixture
 def _graphs(monkeypatch):
-    if DEVICE.type == "cuda":
-        return
-
-    def record(run):
-        random = torch.get_rng_state()
-        graph = StandIn(run)
-        torch.set_rng_state(random)
-        return graph, graph.results
-
-    monkeypatch.setattr(steps, "usable", lambda device: True)
-    monkeypatch.setattr(graphs, "_record", record)
+    stand_in(monkeypatch)
 
 
 def assert_as_alone(trainings, seen):
