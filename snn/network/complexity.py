@@ -12,8 +12,8 @@ NeuroBench (Yik et al. 2025, Nat. Commun. 16:1545; package ``neurobench`` 2.3.0)
     operations per sample if each weight were used in each step.
 ``effective_macs``, ``effective_acs``
     operations per sample where neither weight nor input is 0: multiply-accumulates of inputs that
-    are any numbers (spike counts above 1), accumulates of inputs that are 0 or 1. A layer's input
-    of one step and batch is of one kind or the other.
+    are any numbers (spike counts above 1), accumulates of inputs that are 0 or 1. A layer's
+    input of one step and 32 samples, or a batch of fewer, is of one kind or the other.
 ``membrane_updates``
     per sample, how often the potential of a hidden neuron changed from one step to the next; the
     first step counts as a change.
@@ -41,6 +41,8 @@ from snn.network.hidden import HiddenLayer
 from snn.network.neuron_layer import NeuronLayer
 from snn.network.recurrent import RecurrentNetwork
 from snn.network.spiking import SpikingNetwork, Trace
+
+SAMPLES = 32  # whose input of a step is of one kind
 
 
 class _Counts(NamedTuple):
@@ -127,10 +129,11 @@ def _operations(products: Iterable[tuple[Tensor, Tensor]]) -> tuple[int, float, 
     for weight, inputs in products:
         dense += inputs.shape[0] * inputs.shape[1] * weight.numel()
         synapses = (weight != 0).sum(1).double()
-        binary = ((inputs == 0) | (inputs == 1)).all(2).all(0)  # [step]
-        operations = (inputs != 0).sum(0).double() @ synapses  # [step]
-        acs += operations[binary].sum().item()
-        macs += operations[~binary].sum().item()
+        for some in inputs.split(SAMPLES):
+            binary = ((some == 0) | (some == 1)).all(2).all(0)  # [step]
+            operations = (some != 0).sum(0).double() @ synapses  # [step]
+            acs += operations[binary].sum().item()
+            macs += operations[~binary].sum().item()
     return dense, macs, acs
 
 

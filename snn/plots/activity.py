@@ -12,7 +12,7 @@ from torch import Tensor
 
 from snn.network import Trace
 from snn.neurons import decision_step, running_logits
-from snn.plots.style import GREY, colour, new_figure, styled
+from snn.plots.style import GREY, colour, panels, styled
 
 NAMED = 4  # classes of a readout with a colour of their own
 
@@ -30,8 +30,7 @@ def raster(
     """
     layers = [trace.input, *trace.spikes] if hasattr(trace, "spikes") else list(trace)
     titles = [f"sample {i}" for i in range(len(layers[0]))] if titles is None else titles
-    figure = new_figure(3.0 * len(titles), 2.4 * len(layers))
-    axes = figure.subplots(len(layers), len(titles), sharex=True, sharey="row", squeeze=False)
+    figure, axes = panels(len(layers), len(titles), (2.2, 2.0), sharex=True, sharey="row")
     for row, spikes in enumerate(layers):
         name = "input" if row == 0 else f"hidden layer {row}"
         for column, title in enumerate(titles):
@@ -88,8 +87,9 @@ def potentials(
     current = trace.currents[layer] if currents else None
     time = np.arange(len(potential)) * time_step
     columns = 1 if current is None else 2
-    figure = new_figure(4.6 * columns, 1.7 * len(neurons) + 0.4)
-    axes = figure.subplots(len(neurons), columns, sharex=True, squeeze=False)
+    figure, axes = panels(
+        len(neurons), columns, (3.7, 1.4), left=0.95, gaps=(0.75, 0.15), sharex=True
+    )
     for row, neuron in enumerate(neurons):
         ax = axes[row, 0]
         u = potential[:, neuron]
@@ -138,8 +138,8 @@ def readout(
     samples = range(min(4, len(output))) if samples is None else samples
     running = running_logits(output, logit_rule)
     steps, final = decision_step(running), running[:, -1]
-    figure = new_figure(3.4 * len(samples), 3.0)
-    axes = figure.subplots(1, len(samples), sharey=True, squeeze=False)[0]
+    figure, grid = panels(1, len(samples), (2.8, 2.1), left=0.95, top=0.45, sharey=True)
+    axes = grid[0]
     for ax, sample in zip(axes, samples, strict=True):
         answer = int(final[sample].argmax())
         _readout(ax, output[sample].numpy(), final[sample], names, time_step)

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from snn.plots.style import new_figure, styled
+from snn.plots.style import panels, styled, text_width
 
+BAR = 0.95  # inches for the bar of shares
 MOST_NUMBERS = 20  # classes up to which each cell shows its count
 
 
@@ -26,9 +27,19 @@ def confusion(matrix: ArrayLike, class_names: Sequence[str], title: str = "") ->
     """
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    side = max(3.6, 0.42 * len(class_names) + 1.6) if len(counts) <= MOST_NUMBERS else 7.5
-    figure = new_figure(side + 0.9, side)
-    ax = figure.subplots()
+    side = max(2.2, 0.42 * len(counts)) if len(counts) <= MOST_NUMBERS else 6.0
+    margin = 0.45 + max(map(text_width, class_names))
+    figure, grid = panels(1, 1, (side, side), left=margin, bottom=margin, right=BAR)
+    ax = grid[0, 0]
+    width, height = figure.get_size_inches()
+    bar = figure.add_axes(
+        (
+            (margin + side + 0.15) / width,
+            (margin + 0.1 * side) / height,
+            0.15 / width,
+            0.8 * side / height,
+        )
+    )
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     ax.grid(False)
     if len(counts) <= MOST_NUMBERS:
@@ -36,12 +47,12 @@ def confusion(matrix: ArrayLike, class_names: Sequence[str], title: str = "") ->
             if count:
                 shade = "white" if shares[row, column] > 0.55 else "black"
                 look = {"ha": "center", "va": "center", "fontsize": 7, "color": shade}
-                ax.text(column, row, count, **look).set_in_layout(False)  # inside of the axes
+                ax.text(column, row, count, **look)
     places = range(len(class_names))
     ax.set_xticks(places, class_names, rotation=90 if max(map(len, class_names)) > 2 else 0)
     ax.set_yticks(places, class_names)
     ax.set_xlabel("taken for")
     ax.set_ylabel("true class")
     ax.set_title(title)
-    figure.colorbar(image, ax=ax, label="share of the true class", shrink=0.8)
+    figure.colorbar(image, cax=bar, label="share of the true class")
     return figure

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 # Okabe & Ito (2008), without its yellow, which is too light on white.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
@@ -42,6 +45,50 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     return figure
+
+
+def panels(
+    rows: int,
+    columns: int,
+    size: tuple[float, float],
+    *,
+    left: float = 0.75,
+    right: float = 0.15,
+    bottom: float = 0.5,
+    top: float = 0.35,
+    gaps: tuple[float, float] = (0.15, 0.15),
+    **shared: bool | str,
+) -> tuple[Figure, np.ndarray]:
+    """Axes ``[row, column]`` with margins that are given, of a figure that a run draws.
+
+    Finding the margins, as :func:`new_figure` does, takes longer than drawing what is between them.
+
+    Args:
+        rows, columns: of axes.
+        size: width and height of each, inches.
+        left, right, bottom, top: for labels and titles around all of them, inches.
+        gaps: between neighbours, across and down, inches.
+        **shared: ``sharex`` and ``sharey``, as :meth:`matplotlib.figure.Figure.subplots` has them.
+    """
+    across, down = gaps
+    width = left + columns * size[0] + (columns - 1) * across + right
+    height = bottom + rows * size[1] + (rows - 1) * down + top
+    figure = Figure(figsize=(width, height))
+    places = {
+        "left": left / width,
+        "right": 1 - right / width,
+        "bottom": bottom / height,
+        "top": 1 - top / height,
+        "wspace": across / size[0],
+        "hspace": down / size[1],
+    }
+    return figure, figure.subplots(rows, columns, squeeze=False, gridspec_kw=places, **shared)
+
+
+def text_width(text: str) -> float:
+    """How wide a line is, inches, in the size of ticks' labels."""
+    font = FontProperties(size=SETTINGS["font.size"])
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
 
 
 def colour(index: int) -> str:

@@ -10,17 +10,16 @@ from torch import Tensor
 
 from snn.data.base import SpikeDataModule
 from snn.events import EventBatch
-from snn.network import SpikingNetwork
-from snn.network.complexity import neurobench
+from snn.network import SpikingNetwork, complexity
 from snn.network.recurrent import RecurrentNetwork
 from snn.network.synops import synaptic_operations
 from snn.training.module import SpikingClassifier
 
 Metrics = dict[str, float]
 
-# Enough for a mean, and a second at most: the reference runs on them.
+# Enough for a mean, and a second at most: the reference runs on them, on so many numbers at once.
 NEUROBENCH_SAMPLES = 256
-NEUROBENCH_BATCH = 32
+NEUROBENCH_NUMBERS = 2**23
 
 
 def measure(trainer: pl.Trainer, module: SpikingClassifier, datamodule: SpikeDataModule) -> Metrics:
@@ -40,7 +39,7 @@ def measure(trainer: pl.Trainer, module: SpikingClassifier, datamodule: SpikeDat
         hidden = [metrics[f"{split}/hidden{i}/spikes_per_sample"] for i in layers]
         metrics[f"{split}/synops_per_sample"] = synaptic_operations(network, arriving, hidden)
     for split in costed(splits) if kind in (SpikingNetwork, RecurrentNetwork) else ():
-        costs = neurobench(network, _spread_samples(datamodule, split, module.device))
+        costs = complexity.neurobench(network, _spread_samples(datamodule, split, module.device))
         metrics |= {f"{split}/neurobench/{name}": value for name, value in costs.items()}
     return metrics
 
@@ -63,10 +62,12 @@ def input_spikes(network: SpikingNetwork, data: SpikeDataModule, split: str) -> 
 def _spread_samples(
     data: SpikeDataModule, split: str, device: torch.device
 ) -> Iterator[Tensor | EventBatch]:
-    """Samples spread evenly over a split, in small batches, since they will be dense."""
+    """Samples spread evenly over a split, in batches that may be dense."""
     samples = data.split(split)
     count = min(NEUROBENCH_SAMPLES, len(samples))
-    for index in (torch.arange(count) * len(samples) // count).split(NEUROBENCH_BATCH):
+    numbers = NEUROBENCH_NUMBERS // (data.nb_steps * data.nb_units * complexity.SAMPLES)
+    batch = complexity.SAMPLES * max(1, numbers)
+    for index in (torch.arange(count) * len(samples) // count).split(batch):
         yield samples[index][0].to(device)
 
 

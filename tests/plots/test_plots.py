@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import io
+import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from snn import plots
 from snn.network import SpikingNetwork
@@ -98,3 +102,37 @@ def test_the_old_name_goes_on_to_work() -> None:
     with pytest.warns(DeprecationWarning, match=r"moved to snn\.plots"):
         old = importlib.import_module("snn.training.plots")
     assert old.raster is plots.raster
+
+
+@pytest.mark.parametrize("high", [1e-3, 0.7, 2e4])
+@pytest.mark.parametrize(
+    ("names", "units", "samples"),
+    [
+        (["a", "b"], 3, 1),
+        (["Wide name, long"] * 3, 900, 3),
+        ([f"class {i}" for i in range(30)], 70, 2),
+    ],
+)
+def test_nothing_lies_outside_of_figures_whose_margins_are_given(names, high, units, samples):
+    spikes = torch.zeros(samples, 20, units)
+    spikes[:, ::3, ::2] = 1.0
+    output = high * torch.linspace(-1, 1, 21 * len(names)).reshape(1, 21, -1).repeat(samples, 1, 1)
+    matrix = torch.arange(len(names) ** 2).reshape(len(names), -1).numpy()
+    inside = SimpleNamespace(
+        spikes=[spikes], potentials=[high * spikes - high / 2], currents=[-high * spikes]
+    )
+    figures = {
+        "raster": plots.raster([spikes, spikes]),
+        "potentials": plots.potentials(inside, threshold=high),
+        "readout": plots.readout(output, [name[:6] for name in names], [0] * samples),
+        "confusion": plots.confusion(matrix, names),
+    }
+    for kind, figure in figures.items():
+        FigureCanvasAgg(figure).draw()
+        whole, parts = figure.bbox, [ax.get_tightbbox() for ax in figure.axes]
+        for part in parts:
+            assert (part.min >= whole.min).all(), kind
+            assert (part.max <= whole.max).all(), kind
+        for one, other in itertools.combinations(parts, 2):
+            shared = Bbox.intersection(one, other)
+            assert shared is None or min(shared.width, shared.height) <= 1, kind
