@@ -11,6 +11,7 @@ import inspect
 import json
 import typing
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from hydra.utils import get_object
@@ -136,14 +137,27 @@ def check_search(search: Mapping[str, Any]) -> None:
         raise ConfigError("search.sampler._target_", None, "given: choose a search/sampler=...")
 
 
+@cache
+def _model(target: Any, names: tuple[str, ...]) -> type[BaseModel]:
+    """What is checked of values by these names, kept: the points of a sweep have the same.
+
+    Args:
+        target: whose annotations are the schema; None: of others' classes, what is known.
+        names: of the values.
+
+    Raises:
+        NameError: an annotation names what cannot be found.
+    """
+    hints = FOREIGN if target is None else _annotations(target)
+    fields = {name: (hints[name], ...) for name in names if name in hints}
+    return create_model("Node", __config__=_STRICT, **fields)
+
+
 def _check_cheaply(group: str, node: Mapping[str, Any]) -> None:
     """Refuse a wrong number without the seconds that an import of its target takes."""
     if str(node.get("_target_")).startswith(("torch.optim.", "pytorch_lightning.Trainer")):
         values = {name: value for name, value in node.items() if name in FOREIGN}
-        model = create_model(
-            "Node", __config__=_STRICT, **{name: (FOREIGN[name], ...) for name in values}
-        )
-        _validate(model, values, f"{group}.")
+        _validate(_model(None, tuple(values)), values, f"{group}.")
 
 
 def _walk(key: str, node: Any) -> None:
@@ -173,10 +187,12 @@ def _check_target(key: str, node: Mapping[str, Any]) -> None:
     _refuse_unknown(key, values, parameters)
     # A child node with a target becomes an object later and is checked on its own.
     values = {k: v for k, v in values.items() if not (isinstance(v, Mapping) and "_target_" in v)}
-    hints = _annotations(key, target) if ours else FOREIGN
-    fields = {name: (hints[name], ...) for name in values if name in hints}
-    model = create_model("Node", __config__=_STRICT, **fields)
-    _validate(model, {name: values[name] for name in fields}, f"{key}.")
+    try:
+        model = _model(target if ours else None, tuple(values))
+    except NameError as error:
+        allowed = f"annotated with names that its module imports ({error})"
+        raise ConfigError(f"{key}._target_", node["_target_"], allowed) from None
+    _validate(model, {name: values[name] for name in model.model_fields}, f"{key}.")
     if not node.get("_partial_"):
         given = set(node)
         for name, parameter in parameters.items():
@@ -210,6 +226,7 @@ def _takes_others(function: Callable) -> bool:
     return any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
+@cache
 def _parameters(target: Any) -> dict[str, inspect.Parameter]:
     found: dict[str, inspect.Parameter] = {}
     for function in reversed(_callables(target)):
@@ -219,20 +236,15 @@ def _parameters(target: Any) -> dict[str, inspect.Parameter]:
     return named
 
 
-def _annotations(key: str, target: Any) -> dict[str, Any]:
+def _annotations(target: Any) -> dict[str, Any]:
     """Annotations of all parameters.
 
     Raises:
-        ConfigError: one names what cannot be found.
+        NameError: one names what cannot be found.
     """
     hints: dict[str, Any] = {}
     for function in reversed(_callables(target)):
-        try:
-            hints |= typing.get_type_hints(function, include_extras=True)
-        except NameError as error:
-            name = f"{function.__module__}.{function.__qualname__}"
-            allowed = f"annotated with names that its module imports ({error})"
-            raise ConfigError(f"{key}._target_", name, allowed) from None
+        hints |= typing.get_type_hints(function, include_extras=True)
     return hints
 
 
