@@ -244,7 +244,10 @@ def _annotations(target: Any) -> dict[str, Any]:
     """
     hints: dict[str, Any] = {}
     for function in reversed(_callables(target)):
-        hints |= typing.get_type_hints(function, include_extras=True)
+        try:
+            hints |= typing.get_type_hints(function, include_extras=True)
+        except NameError as error:
+            raise NameError(f"{function.__module__}.{function.__qualname__}: {error}") from None
     return hints
 
 

@@ -18,7 +18,8 @@ MOST_NUMBERS = 20  # classes up to which each cell shows its count
 def confusion(matrix: ArrayLike, class_names: Sequence[str], title: str = "") -> Figure:
     """Confusion matrix: rows are true classes, columns what they were taken for.
 
-    The colour is the share of the row, so that rare classes are as visible as frequent ones.
+    The colour is the share of the row, so that rare classes are as visible as frequent ones. Up to
+    20 classes have numbers, more a bar that says what the colours mean.
 
     Args:
         matrix: numbers of samples, integers ``[true class, predicted class]``.
@@ -27,32 +28,27 @@ def confusion(matrix: ArrayLike, class_names: Sequence[str], title: str = "") ->
     """
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    side = max(2.2, 0.42 * len(counts)) if len(counts) <= MOST_NUMBERS else 6.0
+    numbered = len(counts) <= MOST_NUMBERS
+    side = max(2.2, 0.42 * len(counts)) if numbered else 6.0
     margin = 0.45 + max(map(text_width, class_names))
-    figure, grid = panels(1, 1, (side, side), left=margin, bottom=margin, right=BAR)
+    right = 0.15 if numbered else BAR
+    figure, grid = panels(1, 1, (side, side), left=margin, bottom=margin, right=right)
     ax = grid[0, 0]
-    width, height = figure.get_size_inches()
-    bar = figure.add_axes(
-        (
-            (margin + side + 0.15) / width,
-            (margin + 0.1 * side) / height,
-            0.15 / width,
-            0.8 * side / height,
-        )
-    )
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     ax.grid(False)
-    if len(counts) <= MOST_NUMBERS:
+    if numbered:
         for (row, column), count in np.ndenumerate(counts):
             if count:
                 shade = "white" if shares[row, column] > 0.55 else "black"
                 look = {"ha": "center", "va": "center", "fontsize": 7, "color": shade}
                 ax.text(column, row, count, **look)
+    else:
+        bar = ax.inset_axes((1.025, 0.1, 0.025, 0.8))
+        figure.colorbar(image, cax=bar, label="share of the true class")
     places = range(len(class_names))
     ax.set_xticks(places, class_names, rotation=90 if max(map(len, class_names)) > 2 else 0)
     ax.set_yticks(places, class_names)
     ax.set_xlabel("taken for")
     ax.set_ylabel("true class")
     ax.set_title(title)
-    figure.colorbar(image, cax=bar, label="share of the true class")
     return figure
