@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,20 @@ def test_the_same_command_again_trains_nothing(copied: Path) -> None:
 
 
 @pytest.mark.seconds(8)
+def test_records_without_weights_are_enough_to_go_on(done: Path, tmp_path: Path) -> None:
+    packed, there = tmp_path / "sweep.tar.xz", tmp_path / "there"
+    without = ("--exclude=checkpoints", "--exclude=events.*")
+    subprocess.run(["tar", "-C", done.parent, "-cJf", packed, *without, done.name], check=True)
+    there.mkdir()
+    subprocess.run(["tar", "-C", there, "-xJf", packed], check=True)
+    moved = there / done.name
+    before = stamps(moved)
+    assert not list(moved.rglob("*.ckpt"))
+    assert sweep(moved, *GRID).returncode == 0
+    assert stamps(moved) == before
+    assert not list(moved.rglob("*.ckpt"))
+
+
 def test_a_search_is_measured_on_the_test_part_without_training(done: Path, tmp_path: Path) -> None:
     assert sweep(tmp_path, *GRID, "test=false").returncode == 0
     runs = run_directories(tmp_path)
