@@ -58,7 +58,8 @@ def course(directory: Path, metric: str | None) -> Course:
         raise RunError(f"{directory}: has completed runs of {len(found)} data sets, not of one")
     (study,) = found
     begun = moment(read_json(directory / DRIVER)["start"])
-    ends = sorted(moment(run.result["end"]) for run in study.runs if run.result)
+    runs = sorted(study.runs, key=lambda run: str(run.result.get("start") or ""))
+    ends = [moment(run.result["end"]) if "end" in run.result else np.nan for run in runs]
     values = study.metric.factor * np.array(in_order(study))
     return Course(study, values, np.array(ends) - begun)
 
@@ -121,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         clocks[label] = [search.seconds for search in searches]
     table = reached_table(courses, clocks, level, args.most)
     share = args.most / len(grid)
-    table.note = f"{args.most} points of the grid took {share * whole.seconds[-1]:.0f} s."
+    table.note = f"{args.most} points of the grid took {share * whole.seconds.max():.0f} s."
     # A few of the grid's orders are enough to look at; their mean is of all.
     mean = np.mean([best_so_far(values) for values in courses[name]], axis=0)
     args.out.mkdir(parents=True, exist_ok=True)

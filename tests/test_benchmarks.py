@@ -8,11 +8,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from benchmarks import epoch_parts, tables
 from benchmarks.floor import floor
+from benchmarks.search import reached_table
 from benchmarks.workloads import WORKLOADS, Problem
 from tests.commands import ROOT, SMALL
 from tests.requirements import needs
@@ -143,3 +145,13 @@ def test_several_points_are_the_same_in_turn_and_at_once() -> None:
     rows = cells(done.stdout.splitlines())
     assert [row[4] for row in rows if row[0] in "12" and row[1][0].isdigit()] == ["yes", "yes"]
     assert [row[1] for row in rows[4:]] == ["one by one"] * 2 + ["processes", "together"]
+
+
+def test_searches_are_told_by_runs_and_by_the_clock() -> None:
+    courses = {
+        "grid": [np.array([1.0, 5.0, 3.0])],
+        "search": [np.array([2.0, 5.0]), np.array([4.0, 4.0])],
+    }
+    clocks = {"search": [np.array([10.0, 31.0]), np.array([12.0, 20.0])]}
+    table = reached_table(courses, clocks, level=5.0, most=3)
+    assert [row[-2:] for row in table.rows] == [["2", "-"], ["2, never", "31, never"]]
