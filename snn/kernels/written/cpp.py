@@ -9,8 +9,9 @@ from dataclasses import fields
 
 from snn.kernels.written.expressions import Writer, inputs_of, name_of
 from snn.neurons.declaration.adjoint import INCOMING, SLOPE
-from snn.neurons.declaration.graph import Node, ordered
+from snn.neurons.declaration.graph import Node
 from snn.neurons.declaration.program import Backward, Program, Want
+from snn.neurons.declaration.walk import ordered
 
 WANTS: tuple[Want, ...] = ("weights", "rows")
 

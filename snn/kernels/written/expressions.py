@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from snn.neurons.declaration.graph import Node, ordered
+from snn.neurons.declaration.graph import Node
+from snn.neurons.declaration.walk import ordered
 
 _INFIX = {
     "add": ("+", 4), "sub": ("-", 4), "mul": ("*", 5), "div": ("/", 5),

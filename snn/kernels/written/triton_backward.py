@@ -20,8 +20,9 @@ from snn.kernels.written.triton_parts import (
     writer_of,
 )
 from snn.neurons.declaration.adjoint import INCOMING, SLOPE, adjoint_of
-from snn.neurons.declaration.graph import Node, substitute
+from snn.neurons.declaration.graph import Node
 from snn.neurons.declaration.program import Program, Want, first, kept
+from snn.neurons.declaration.walk import substitute
 
 
 def backward(program: Program, name: str, shape: Shape) -> str:

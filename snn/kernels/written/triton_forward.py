@@ -17,9 +17,10 @@ from snn.kernels.written.triton_parts import (
     place_after,
     writer_of,
 )
-from snn.neurons.declaration.graph import Node, substitute
+from snn.neurons.declaration.graph import Node
 from snn.neurons.declaration.neuron import StepGraph
 from snn.neurons.declaration.program import Program
+from snn.neurons.declaration.walk import substitute
 
 
 def forward(program: Program, name: str, shape: Shape) -> str:

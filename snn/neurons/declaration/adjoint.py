@@ -18,13 +18,12 @@ from snn.neurons.declaration.graph import (
     binary,
     constant,
     div,
-    inputs,
     mul,
     neg,
-    ordered,
     sub,
     where,
 )
+from snn.neurons.declaration.walk import inputs, ordered
 
 INCOMING = Node("input", "incoming", "incoming")
 """``g`` of the spike, from everything but the neuron itself."""

@@ -6,7 +6,8 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 
-from snn.neurons.declaration.graph import Node, ordered
+from snn.neurons.declaration.graph import Node
+from snn.neurons.declaration.walk import ordered
 
 _Residual = dict[Hashable, dict[Hashable, float]]
 

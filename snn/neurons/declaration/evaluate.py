@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn.neurons.declaration.graph import Node, ordered
+from snn.neurons.declaration.graph import Node
+from snn.neurons.declaration.walk import ordered
 
 _OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": lambda x, y: x + y,

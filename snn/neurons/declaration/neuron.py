@@ -16,7 +16,8 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Literal
 
 from snn.errors import SnnError
-from snn.neurons.declaration.graph import Node, TraceError, inputs, node
+from snn.neurons.declaration.graph import Node, TraceError, node
+from snn.neurons.declaration.walk import inputs
 
 Keep = Literal["clamp", "logit", "free"]
 Learn = Literal["fixed", "layer", "neuron"]
