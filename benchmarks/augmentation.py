@@ -26,7 +26,7 @@ from snn.config.assembly import build
 from snn.config.compose import resolved
 from snn.config.make import make
 from snn.config.schema import check
-from snn.data.augment import Augmentation
+from snn.data.augmentation import Augmentation
 from snn.data.augmented import augmented
 from snn.data.base import Batch
 from snn.training.step import fused_step

@@ -20,7 +20,7 @@ from pytorch_lightning.callbacks import BatchSizeFinder, LearningRateFinder
 from pytorch_lightning.loggers import Logger
 
 from snn.config.make import REFUSALS, make
-from snn.data.augment import Augmentation
+from snn.data.augmentation import Augmentation
 from snn.data.base import SpikeDataModule
 from snn.energy import Counter, Meter
 from snn.errors import ConfigError, SnnError
@@ -42,7 +42,8 @@ def datamodule_of(config: Mapping[str, Any]) -> SpikeDataModule:
     datamodule = make(config["data"])
     if not isinstance(datamodule, SpikeDataModule):
         raise ConfigError("data._target_", config["data"]["_target_"], "a SpikeDataModule")
-    datamodule.augmentations = augmentations(config, datamodule.analog)
+    made = augmentations(config, datamodule.analog)
+    datamodule.augmentations = tuple(one.on_grid(datamodule.unit_grid) for one in made)
     if hasattr(datamodule, "nb_units"):  # some know it only when they have loaded the data
         datamodule.check_augmentations()
     datamodule.measures_test = config.get("test", True)

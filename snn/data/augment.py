@@ -8,73 +8,22 @@ like encoders'.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 import torch
 from pydantic import Field
 
 from snn.checks import NonNegative, checked
+from snn.data.augmentation import Augmentation, Probability, Size, kept
 from snn.errors import ConfigError
 from snn.events.encoding import Events
 
-Probability = Annotated[float, Field(ge=0, lt=1)]
 Steps = Annotated[int, Field(ge=0)]
 Grid = list[Annotated[int, Field(gt=0)]]
-
-
-class Size(NamedTuple):
-    """Extent of a batch of events."""
-
-    samples: int
-    steps: int
-    units: int
-
-
-class Augmentation:
-    """One kind of change; a class defines it for events, for signals, or for both."""
-
-    name: str
-    """As in the configuration: ``augment.<name>``."""
-
-    def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
-        """Changed events.
-
-        Args:
-            events: int32 arrays.
-            size: of the batch.
-            rng: source of all chance.
-
-        Returns:
-            Arrays of any integer dtype, in any order. Steps and units may lie outside of ``size``;
-            such events are left out. Samples may not.
-        """
-        raise NotImplementedError
-
-    def signals(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Changed signals ``[sample, step, channel]``, in a new array of that shape and dtype."""
-        raise NotImplementedError
-
-    def check_units(self, nb_units: int) -> None:
-        """Asked before training; most changes are fine with any number of units.
-
-        Raises:
-            ConfigError: not with this one.
-        """
-
-    @classmethod
-    def works_on(cls, analog: bool) -> bool:
-        """Whether it is defined for analog signals, or for events."""
-        method = "signals" if analog else "events"
-        return getattr(cls, method) is not getattr(Augmentation, method)
-
-
-def kept(events: Events, keep: np.ndarray) -> Events:
-    """The events where ``keep``, boolean ``[nb_events]``, is true."""
-    index = np.flatnonzero(keep)
-    return Events(*(ids[index] for ids in events))
 
 
 def _check_grid(name: str, shape: Grid | None, nb_units: int) -> None:
@@ -149,12 +98,15 @@ class UnitShift(Augmentation):
     Args:
         max_shift: units; all whole numbers up to it are equally likely.
         shape: extents of the grid that the units form, row by row: ``[28, 28]`` shifts images of
-            that size along both sides. None: they form a line.
+            that size along both sides. None: the data set's own, of images; else they form a line.
     """
 
     name = "unit_shift"
     max_shift: Annotated[int, Field(ge=0)] = 1
     shape: Grid | None = None
+
+    def on_grid(self, grid: Sequence[int] | None) -> UnitShift:
+        return self if self.shape or not grid else replace(self, shape=list(grid))
 
     def check_units(self, nb_units: int) -> None:
         _check_grid(self.name, self.shape, nb_units)
@@ -180,7 +132,7 @@ class UnitFlip(Augmentation):
     Args:
         p: of a sample.
         shape: extents of the grid that the units form, row by row: ``[28, 28]`` for images of that
-            size. None: they form a line.
+            size. None: the data set's own, of images; else they form a line.
         axis: of the grid, counted from 0 or from the end; the last one swaps left and right of an
             image.
     """
@@ -191,13 +143,20 @@ class UnitFlip(Augmentation):
     axis: int = -1
 
     def __post_init__(self) -> None:
-        sides = len(self.shape or [1])
+        if self.shape:
+            self._check_axis(len(self.shape))
+
+    def _check_axis(self, sides: int) -> None:
         if not -sides <= self.axis < sides:
             allowed = f"{-sides} to {sides - 1}, of {sides} extents"
             raise ConfigError(f"augment.{self.name}.axis", self.axis, allowed)
 
+    def on_grid(self, grid: Sequence[int] | None) -> UnitFlip:
+        return self if self.shape or not grid else replace(self, shape=list(grid))
+
     def check_units(self, nb_units: int) -> None:
         _check_grid(self.name, self.shape, nb_units)
+        self._check_axis(len(self.shape or [nb_units]))
 
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
         self.check_units(size.units)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snn.data.augment import Augmentation, Size, kept
+from snn.data.augmentation import Augmentation, Size, kept
 from snn.data.order import BatchOrder
 from snn.data.samples import Batch, Split
 from snn.events import EventBatch, EventStore

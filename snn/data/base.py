@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from snn.checks import checked
-from snn.data.augment import Augmentation
+from snn.data.augmentation import Augmentation
 from snn.data.augmented import Augmented
 from snn.data.order import BatchOrder
 from snn.data.resident import Residence, training_device
@@ -52,6 +52,7 @@ class SpikeDataModule(LightningDataModule):
         nb_classes: number of classes; their names are ``class_names``.
         analog: whether inputs are float32 ``[sample, step, channel]`` instead of spikes.
         time_step: milliseconds that one step stands for in the neuron model.
+        unit_grid: extents of the grid that units form, row by row, as of an image; None: a line.
         augmentations: changes to the training samples, drawn anew whenever they are shown.
         measures_test: whether the test part may be measured, which must never be used to choose
             anything.
@@ -68,6 +69,7 @@ class SpikeDataModule(LightningDataModule):
     train: Split
     val: Split | None
     test: Split
+    unit_grid: tuple[int, ...] | None = None
     augmentations: tuple[Augmentation, ...] = ()
     measures_test: bool = True
 

@@ -84,6 +84,7 @@ class FashionMNIST(SpikeDataModule):
 
     name = "fashion_mnist"
     nb_units = _SIDE * _SIDE
+    unit_grid = (_SIDE, _SIDE)
 
     def __init__(
         self,

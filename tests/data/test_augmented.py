@@ -145,6 +145,14 @@ def test_the_order_in_the_configuration_says_nothing(tmp_path) -> None:
             ["data.nb_units=30", "augment=unit_shift", "augment.unit_shift.shape=[28,28]"],
             r"augment\.unit_shift\.shape=\[28, 28\]: must be extents of 30 units",
         ),
+        (
+            ["augment=unit_flip", "augment.unit_flip.axis=1"],
+            r"augment\.unit_flip\.axis=1: must be -1 to 0, of 1 extents",
+        ),
+        (
+            ["data=fashion_mnist", "augment=unit_flip", "augment.unit_flip.axis=2"],
+            r"augment\.unit_flip\.axis=2: must be -2 to 1, of 2 extents",
+        ),
     ],
 )
 def test_what_does_not_fit_the_data_is_refused_before_they_are_loaded(overrides, says) -> None:
@@ -159,6 +167,17 @@ def test_a_grid_is_checked_when_the_data_tell_their_units(tmp_path) -> None:
     plan = datamodule_of(config_of("data=shd", *data, *shape))  # nobody knows the units yet
     with pytest.raises(ConfigError, match=r"augment\.unit_shift\.shape=\[7, 99\].*units in all"):
         plan.setup()
+
+
+@pytest.mark.parametrize("name", ["unit_shift", "unit_flip"])
+def test_images_are_changed_as_images(name: str) -> None:
+    (on_images,) = datamodule_of(config_of("data=fashion_mnist", f"augment={name}")).augmentations
+    (on_a_line,) = datamodule_of(config_of(f"augment={name}")).augmentations
+    given = f"augment.{name}.shape=[4,196]"
+    (as_told,) = datamodule_of(
+        config_of("data=fashion_mnist", f"augment={name}", given)
+    ).augmentations
+    assert [on_images.shape, on_a_line.shape, as_told.shape] == [[28, 28], None, [4, 196]]
 
 
 def test_a_grid_that_fits_is_accepted() -> None:
