@@ -64,9 +64,13 @@ def panels(
     Finding the margins, as :func:`new_figure` does, takes longer than drawing what is between them.
 
     Args:
-        rows, columns: of axes.
+        rows: of axes.
+        columns: likewise.
         size: width and height of each, inches.
-        left, right, bottom, top: for labels and titles around all of them, inches.
+        left: for labels and titles around all of them, inches; so the next three.
+        right: likewise.
+        bottom: likewise.
+        top: likewise.
         gaps: between neighbours, across and down, inches.
         **shared: ``sharex`` and ``sharey``, as :meth:`matplotlib.figure.Figure.subplots` has them.
     """
