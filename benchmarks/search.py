@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from snn.analysis.figures.best_so_far import best_so_far, compared_courses, in_order
+from snn.analysis.figures.best_so_far import best_so_far, by_start, compared_courses, in_order
 from snn.analysis.figures.style import save, styled
 from snn.analysis.records import read_records
 from snn.analysis.study import Study, studies
@@ -58,7 +58,7 @@ def course(directory: Path, metric: str | None) -> Course:
         raise RunError(f"{directory}: has completed runs of {len(found)} data sets, not of one")
     (study,) = found
     begun = moment(read_json(directory / DRIVER)["start"])
-    runs = sorted(study.runs, key=lambda run: str(run.result.get("start") or ""))
+    runs = [study.runs[i] for i in by_start(study)]
     ends = [moment(run.result["end"]) if "end" in run.result else np.nan for run in runs]
     values = study.metric.factor * np.array(in_order(study))
     return Course(study, values, np.array(ends) - begun)
@@ -75,13 +75,13 @@ def reached_table(
     most: int,
 ) -> Table:
     """What the best point is after some runs; how many runs, and seconds, reach the level."""
-    turns = [n for n in (5, 10, 20, 30, 50) if n <= most]
-    columns = ["", *(f"after {n}" for n in turns), "runs to the grid's best", "seconds"]
+    shown = [n for n in (5, 10, 20, 30, 50) if n <= most]
+    columns = ["", *(f"after {n}" for n in shown), "runs to the grid's best", "seconds"]
     table = Table("search", "The best validation accuracy so far (%)", columns, words=1)
     for name, repeats in courses.items():
         best = [best_so_far(values) for values in repeats]
         cells = []
-        for n in turns:
+        for n in shown:
             values = np.array([b[min(n, len(b)) - 1] for b in best])
             spread = f" ({values.min():.2f} – {values.max():.2f})" if len(values) <= 5 else ""
             cells.append(f"{values.mean():.2f}{spread}")

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 import torch
@@ -26,10 +26,18 @@ Steps = Annotated[int, Field(ge=0)]
 Grid = list[Annotated[int, Field(gt=0)]]
 
 
-def _check_grid(name: str, shape: Grid | None, nb_units: int) -> None:
-    if shape is not None and math.prod(shape) != nb_units:
-        allowed = f"extents of {nb_units} units in all"
-        raise ConfigError(f"augment.{name}.shape", shape, allowed)
+class _OnGrid:
+    """What knows how units lie beside each other: by its ``shape``, else as the data set says."""
+
+    shape: Grid | None
+
+    def on_grid(self, grid: Sequence[int] | None) -> Self:
+        return self if self.shape or not grid else replace(self, shape=list(grid))
+
+    def check_units(self, nb_units: int) -> None:
+        if self.shape is not None and math.prod(self.shape) != nb_units:
+            allowed = f"extents of {nb_units} units in all"
+            raise ConfigError(f"augment.{self.name}.shape", self.shape, allowed)
 
 
 @cache
@@ -92,7 +100,7 @@ class UnitJitter(Augmentation):
 
 @checked(prefix="augment.unit_shift")
 @dataclass(frozen=True)
-class UnitShift(Augmentation):
+class UnitShift(_OnGrid, Augmentation):
     """Moves all events of a sample by the same number of units, up to ``max_shift`` either way.
 
     Args:
@@ -104,12 +112,6 @@ class UnitShift(Augmentation):
     name = "unit_shift"
     max_shift: Annotated[int, Field(ge=0)] = 1
     shape: Grid | None = None
-
-    def on_grid(self, grid: Sequence[int] | None) -> UnitShift:
-        return self if self.shape or not grid else replace(self, shape=list(grid))
-
-    def check_units(self, nb_units: int) -> None:
-        _check_grid(self.name, self.shape, nb_units)
 
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:
         self.check_units(size.units)
@@ -126,7 +128,7 @@ class UnitShift(Augmentation):
 
 @checked(prefix="augment.unit_flip")
 @dataclass(frozen=True)
-class UnitFlip(Augmentation):
+class UnitFlip(_OnGrid, Augmentation):
     """Mirrors the units of a sample with probability ``p``.
 
     Args:
@@ -151,11 +153,8 @@ class UnitFlip(Augmentation):
             allowed = f"{-sides} to {sides - 1}, of {sides} extents"
             raise ConfigError(f"augment.{self.name}.axis", self.axis, allowed)
 
-    def on_grid(self, grid: Sequence[int] | None) -> UnitFlip:
-        return self if self.shape or not grid else replace(self, shape=list(grid))
-
     def check_units(self, nb_units: int) -> None:
-        _check_grid(self.name, self.shape, nb_units)
+        super().check_units(nb_units)
         self._check_axis(len(self.shape or [nb_units]))
 
     def events(self, events: Events, size: Size, rng: np.random.Generator) -> Events:

@@ -69,7 +69,6 @@ def test_the_same_command_again_trains_nothing(copied: Path) -> None:
     assert stamps(copied) == before
 
 
-@pytest.mark.seconds(8)
 def test_records_without_weights_are_enough_to_go_on(done: Path, tmp_path: Path) -> None:
     packed, there = tmp_path / "sweep.tar.xz", tmp_path / "there"
     without = ("--exclude=checkpoints", "--exclude=events.*")
@@ -84,6 +83,7 @@ def test_records_without_weights_are_enough_to_go_on(done: Path, tmp_path: Path)
     assert not list(moved.rglob("*.ckpt"))
 
 
+@pytest.mark.seconds(8)
 def test_a_search_is_measured_on_the_test_part_without_training(done: Path, tmp_path: Path) -> None:
     assert sweep(tmp_path, *GRID, "test=false").returncode == 0
     runs = run_directories(tmp_path)

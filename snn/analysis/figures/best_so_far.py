@@ -13,9 +13,13 @@ from snn.analysis.study import Study
 
 def in_order(study: Study) -> list[float]:
     """The metric, larger is better, of each run in the order in which they began; NaN for none."""
+    return [float(study.frame["metric"].iloc[i]) for i in by_start(study)]
+
+
+def by_start(study: Study) -> list[int]:
+    """Positions of a study's runs in the order in which they began."""
     starts = [str(run.result.get("start") or "") for run in study.runs]
-    order = sorted(range(len(starts)), key=lambda i: starts[i])
-    return [float(study.frame["metric"].iloc[i]) for i in order]
+    return sorted(range(len(starts)), key=lambda i: starts[i])
 
 
 def best_so_far(values: Sequence[float]) -> np.ndarray:
