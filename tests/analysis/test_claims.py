@@ -250,11 +250,6 @@ def test_every_claim_of_the_thesis_is_of_its_grid() -> None:
             assert best_values[key] == ("80" if (data, said) == ("shd", "75") else said)
 
 
-@pytest.fixture
-def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("snn.analysis.sections.draw_all", lambda *_: iter(()))
-
-
 @pytest.mark.usefixtures("no_figures")
 def test_the_summary_has_the_verdicts(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     grid = {HIDDEN: (100, 300), STEPS: (76, 152), SPLIT: (1, 2, 3)}

@@ -33,11 +33,6 @@ def shown_tests(text: str) -> list[str]:
     return re.findall(r"\b5\d\.93\b|\b6\d\.93\b|0\.[56]\d93", text)
 
 
-@pytest.fixture
-def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("snn.analysis.sections.draw_all", lambda *_: iter(()))
-
-
 @pytest.mark.usefixtures("no_figures")
 def test_terminal_report_and_tables(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     write_grid(tmp_path, GRID, measured)
