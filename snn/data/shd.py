@@ -21,6 +21,7 @@ from snn.data.base import (
     Steps,
 )
 from snn.data.cache import Encoded, cached_events, unpacked
+from snn.data.classes import check_labels, class_names_of
 from snn.data.download import RemoteFile, ensure
 from snn.data.lookup import fingerprint, locate
 from snn.data.samples import as_array
@@ -29,7 +30,6 @@ from snn.data.spike_hdf5 import (
     Binning,
     bin_spikes,
     encode_file,
-    read_class_names,
     reading_key,
 )
 from snn.data.splits import choose_speakers
@@ -159,9 +159,9 @@ class SHD(SpikeDataModule):
             self._part(part, path, file)
             for part, path, file in zip(("train", "test"), paths, files, strict=True)
         )
-        class_names = _class_names(paths, files, train.arrays["labels"])
+        class_names = class_names_of(paths, files, train.arrays["labels"])
         for path, part in zip(paths, (train, test), strict=True):
-            _check_labels(path, part.arrays["labels"], len(class_names))
+            check_labels(path, part.arrays["labels"], len(class_names))
         self.nb_units = max(train.events.nb_units, test.events.nb_units)
         self._read_speakers(files, (train, test))
         return Source(
@@ -288,38 +288,4 @@ class SHD(SpikeDataModule):
         }
         return cached_events(
             self.cache, f"{self.name}-{part}", key, lambda: encode_file(file, binning)
-        )
-
-
-def _class_names(paths: list[Path], files: list[Path], labels: Tensor) -> list[str]:
-    train_names, test_names = (read_class_names(file) for file in files)
-    if train_names and test_names and train_names != test_names:
-        raise DataError(
-            f"{paths[1]}: extra/keys {test_names} differ from {paths[0]}: {train_names}"
-        )
-    if names := train_names or test_names:
-        return names
-    counts = torch.bincount(labels)
-    if (counts == 0).any():
-        missing = int((counts == 0).nonzero()[0, 0])
-        hint = (
-            "a label is out of range"
-            if missing
-            else "labels must start at 0, or the names of all classes must be given there"
-        )
-        raise DataError(
-            f"{paths[0]}: labels reach {len(counts) - 1}, but none is {missing}, and there are no "
-            f"class names in extra/keys; {hint}"
-        )
-    return [str(label) for label in range(len(counts))]
-
-
-def _check_labels(path: Path, labels: Tensor, nb_classes: int) -> None:
-    if (wrong := (labels >= nb_classes).nonzero()[:, 0]).numel():
-        hint = (
-            "; labels start at 0" if int(labels.min()) and int(labels.max()) == nb_classes else ""
-        )
-        raise DataError(
-            f"{path}: sample {int(wrong[0])} has label {int(labels[wrong[0]])}, "
-            f"outside 0..{nb_classes - 1}{hint}"
         )
