@@ -29,6 +29,9 @@ FROM_PLUGINS = ("joblib", "submitit_local", "submitit_slurm")
 # Groups of which several files can be chosen at once.
 LISTS = ("augment",)
 
+# Groups whose files set keys of other groups.
+PRESETS = ("experiment", "sweep")
+
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:
     """The configuration as plain containers, interpolations resolved.
@@ -184,10 +187,13 @@ class Composer:
     def _of_old_choice(
         self, error: UnknownKey, config: Mapping[str, Any], overrides: Sequence[str]
     ) -> SnnError | None:
-        """What to do about keys that a node's file sets for another target than the one given."""
+        """What to do about keys that were set for another target than the one that was chosen."""
         given = {o.key_or_group for o in parse(overrides)}
         node = error.node
         left_over = [name for name in error.names if f"{node}.{name}" not in given]
+        group = node.replace(".", "/")
+        if left_over and group in given:
+            return self._of_preset(group, left_over, overrides)
         if f"{node}._target_" not in given or not left_over:
             return None
         values = OmegaConf.select(OmegaConf.create(config), node)
@@ -199,13 +205,22 @@ class Composer:
             if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in values
         ]
         mend = [*(f"~{node}.{n}" for n in left_over), *(f"+{node}.{n}=..." for n in needed)]
-        group = node.replace(".", "/")
         folder = self.config_dir / group
         same = [c for c in self.choices(group) if _target_of(folder / f"{c}.yaml") == target]
         instead = f", or {group}={same[0]} instead" if same else ""
         return SnnError(
             f"{node}._target_={target}: does not know {', '.join(left_over)}, which the choice "
             f"before it sets; add {' '.join(mend)}{instead}"
+        )
+
+    def _of_preset(self, group: str, names: Sequence[str], overrides: Sequence[str]) -> SnnError:
+        """That keys of a node come from a preset that was made for another choice of its group."""
+        chosen = {o.key_or_group: o.value() for o in parse(overrides)}
+        preset = next((f"{g}={chosen[g]}" for g in PRESETS if g in chosen), "another file")
+        mend = " ".join(f"~{group.replace('/', '.')}.{name}" for name in names)
+        return SnnError(
+            f"{group}={chosen[group]}: does not know {', '.join(names)}, which {preset} sets for "
+            f"another {group}; leave them out: {mend}"
         )
 
     def _unknown(self, overrides: Sequence[str]) -> ConfigError | None:

@@ -69,16 +69,20 @@ NAMED = 3
 ALL_KEYS = "python train.py --cfg job shows them"
 
 
-def unknown_key(name: str, known: Iterable[str], groups: Iterable[str] = ()) -> str:
+def unknown_key(
+    name: str, known: Iterable[str], groups: Iterable[str] = (), node: str | None = None
+) -> str:
     """What is allowed instead of an unknown key: the one that is meant, or those there are.
 
     Args:
         name: the key, dotted or not.
         known: the keys of the whole configuration, dotted, or those of one node.
         groups: keys that hold others, which may be meant too.
+        node: where ``name`` stands, if it is not dotted.
     """
     known = list(known)
-    if meant := _meant(name, known, {*known, *groups}):
+    meant = _meant(name, known, {*known, *groups})
+    if meant := [key for key in meant if key != f"{node}.{name}"]:
         listed = " or ".join(repr(key) for key in meant)
         return f"one of the keys known here; did you mean {listed}?"
     names = ", ".join(sorted(known))

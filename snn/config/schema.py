@@ -2,7 +2,7 @@
 
 The schema of a node is the signature of its ``_target_``: types, choices and ranges stand there
 once, as annotations, and a new data set or model brings its own along. Targets of other packages
-are checked for unknown keys, and for ranges where :data:`FOREIGN` knows them.
+are checked for unknown keys, and for ranges where :data:`~snn.config.keys.FOREIGN` knows them.
 """
 
 from __future__ import annotations
@@ -12,95 +12,17 @@ import json
 import typing
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from hydra.utils import get_object
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ValidationError, create_model
 
-from snn.checks import Count, NonNegative, Positive, allowed
+from snn.checks import allowed
 from snn.config.hints import meaningless, unknown_key
+from snn.config.keys import FOREIGN, STRICT, Root, SearchOptions
 from snn.errors import ConfigError
 
 SPECIAL_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
-_STRICT = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class SweepOptions(BaseModel):
-    """What a sweep is to do with its points."""
-
-    model_config = _STRICT
-
-    dry_run: bool
-    redo: bool | Literal["all"]
-    slots_per_gpu: Annotated[int, Field(gt=0)]
-    together: Count = 1
-    extend: bool = False
-    extend_most: Count = 3
-
-
-class SearchOptions(BaseModel):
-    """What a search seeks, and how its points are drawn."""
-
-    model_config = _STRICT
-
-    n_trials: Count
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
-    objectives: Annotated[list[str], Field(min_length=1)]
-    limits: dict[str, float | None]
-    storage: Literal["journal", "sqlite"]
-    sampler: dict[str, Any]
-    pruner: dict[str, Any] | None
-    trial: str | None
-
-
-class Root(BaseModel):
-    """The top level of a configuration; groups are checked node by node."""
-
-    model_config = _STRICT
-
-    data: dict[str, Any]
-    model: dict[str, Any]
-    optimizer: dict[str, Any]
-    scheduler: dict[str, Any] | None = None
-    trainer: dict[str, Any]
-    logger: dict[str, dict[str, Any] | None] | None = None
-    callbacks: dict[str, dict[str, Any] | None] | None = None
-    augment: dict[str, dict[str, Any] | None] | None = None
-    energy: dict[str, dict[str, Any] | None] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
-    threads: Annotated[int, Field(gt=0)] | None
-    progress: Literal["auto", "bar", "lines", "none"]
-    ckpt_path: str | None
-    test: bool
-    sweep: SweepOptions
-    search: SearchOptions | None = None
-
-
-_Momentum = Annotated[float, Field(ge=0, lt=1)]
-
-# Ranges of the parameters of other packages' classes, by the name that they all give them.
-FOREIGN: dict[str, Any] = {
-    "lr": Positive,
-    "betas": Annotated[list[_Momentum], Field(min_length=2, max_length=2)],
-    "momentum": _Momentum,
-    "weight_decay": NonNegative,
-    "eps": Positive,
-    "max_epochs": Count,
-    "T_max": Count,
-    "step_size": Count,
-    "gamma": Positive,
-    "patience": Annotated[int, Field(ge=0)],
-    "gradient_clip_val": NonNegative | None,
-    "deterministic": bool | Literal["warn"] | None,
-    # One run is one device; many runs are a multirun.
-    "devices": Literal[1] | Annotated[list[int], Field(min_length=1, max_length=1)],
-    "precision": Literal[32, "32", "32-true"],
-    "factor": Positive,
-    "start_factor": Positive,
-    "total_iters": Count,
-    "eta_min": NonNegative,
-    "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"],
-}
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -150,7 +72,7 @@ def _model(target: Any, names: tuple[str, ...]) -> type[BaseModel]:
     """
     hints = FOREIGN if target is None else _annotations(target)
     fields = {name: (hints[name], ...) for name in names if name in hints}
-    return create_model("Node", __config__=_STRICT, **fields)
+    return create_model("Node", __config__=STRICT, **fields)
 
 
 def _check_cheaply(group: str, node: Mapping[str, Any]) -> None:
@@ -181,9 +103,15 @@ def _check_target(key: str, node: Mapping[str, Any]) -> None:
     ours = _is_ours(target)
     if not ours and any(map(_takes_others, _callables(target))):
         return
-    for name in [name for name in values if name not in parameters]:
-        if why := meaningless(f"{key}.{name}", node["_target_"]):
-            raise ConfigError(f"{key}.{name}", values[name], why)
+    reasons = {
+        name: why
+        for name in values
+        if name not in parameters and (why := meaningless(f"{key}.{name}", node["_target_"]))
+    }
+    if reasons:
+        first, *others = reasons
+        likewise = "; likewise " + " ".join(f"~{key}.{name}" for name in others) if others else ""
+        raise ConfigError(f"{key}.{first}", values[first], reasons[first] + likewise)
     _refuse_unknown(key, values, parameters)
     # A child node with a target becomes an object later and is checked on its own.
     values = {k: v for k, v in values.items() if not (isinstance(v, Mapping) and "_target_" in v)}
@@ -263,7 +191,7 @@ class UnknownKey(ConfigError):
     def __init__(self, node: str, values: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         self.node, self.names, self.known = node, list(values), known
         first = self.names[0]
-        super().__init__(f"{node}.{first}", values[first], unknown_key(first, known))
+        super().__init__(f"{node}.{first}", values[first], unknown_key(first, known, node=node))
 
 
 def _refuse_unknown(key: str, values: Mapping[str, Any], known: Mapping[str, Any]) -> None:

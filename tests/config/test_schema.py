@@ -178,6 +178,33 @@ def test_a_key_that_was_given_with_another_target_is_just_wrong() -> None:
     assert message.startswith("optimizer.betas=[0.5, 0.5]: must be one of the keys known here")
 
 
+ADAPTIVE = ("tau_mem", "tau_syn", "tau_mem_spread", "tau_syn_spread", "detach_reset")
+
+
+def test_a_preset_of_another_model_is_told_which_keys_to_leave_out() -> None:
+    chosen = ["experiment=fashion_mnist_best", "model=se_adlif"]
+    left_out = [f"~model.{name}" for name in ADAPTIVE]
+    message = refusal(*chosen)
+    assert message.startswith("model=se_adlif: does not know tau_mem, tau_syn")
+    assert "which experiment=fashion_mnist_best sets for another model" in message
+    assert message.endswith(f"leave them out: {' '.join(left_out)}")
+    preflight([*chosen, *left_out], CONF, "train")
+
+
+def test_a_preset_of_spikes_is_told_all_that_means_nothing_without_them() -> None:
+    chosen = ["experiment=tbl_best", "model=rnn"]
+    message = refusal(*chosen)
+    assert "an exact gradient; likewise ~model.regularizer" in message
+    left_out = ["~model.scale", *message.partition("likewise ")[2].split()]
+    preflight([*chosen, *left_out], CONF, "train")
+
+
+def test_a_key_that_means_nothing_is_not_offered_again() -> None:
+    message = refusal("model=se_adlif", "+model.tau_mem=3")
+    assert message.startswith("model.tau_mem=3: must be one of the keys known here")
+    assert "did you mean 'model.tau_mem'" not in message
+
+
 def test_many_typing_errors_are_answered_without_torch() -> None:
     wrong = ["lr=1e-3", "optimizer.lr=abc", "trainer.max_epochs=0", "data=mnist", "seed=-1"]
     code = (
