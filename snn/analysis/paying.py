@@ -130,7 +130,7 @@ def _curve(
     sizes = spikes.mean(axis=0) if panel == SPIKES else plain
     order = np.argsort(sizes, kind="stable")
     held_out = study.metric.split if study.metric.split in ("val", "test") else "val"
-    means = LevelMeans(part.means[:, order], sample_overlap(study, held_out))
+    means = LevelMeans(part.means[:, order], sample_overlap(study, [held_out]))
     best = int(np.argmax(means.average))
     others = [means.difference(best, i) for i in range(len(order))]
     several = len(part.replicates) > 1

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from snn.analysis.values import label
+
 
 @dataclass(frozen=True)
 class ThesisResult:
@@ -20,10 +22,12 @@ class ThesisResult:
         accuracy: of the recommended combination, on training data.
         gain: its accuracy over the grid's mean, in words.
         claims: what it says of the parameters.
+        grid: ``{key: values as labels}`` that were combined.
         smallest: ``{key: value}`` that the data set does not allow to go below.
     """
 
     table: int
+    grid: Mapping[str, tuple[str, ...]]
     recommended: Mapping[str, tuple[str, str]]
     accuracy: float
     gain: str
@@ -33,7 +37,8 @@ class ThesisResult:
 
 def _result(said: Mapping[str, Any]) -> ThesisResult:
     recommended = {key: tuple(value) for key, value in said["recommended"].items()}
-    return ThesisResult(**{**said, "recommended": recommended})
+    grid = {key: tuple(map(label, values)) for key, values in said["grid"].items()}
+    return ThesisResult(**{**said, "recommended": recommended, "grid": grid})
 
 
 _TEXT = files(__package__).joinpath("thesis.yaml").read_text(encoding="utf-8")

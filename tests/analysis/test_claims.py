@@ -50,7 +50,7 @@ def test_claims_that_are_true_hold() -> None:
     times = {76: 10.0, 152: 20.0, 228: 30.0}
     study = study_of(as_claimed, seconds=lambda p: times[p[STEPS]] * 100 / p[HIDDEN])
     findings = verdicts(study, "test")
-    assert {f.verdict for f in findings} == {HOLDS}
+    assert {f.verdict for f in findings if f.claim.kind != "reaches"} == {HOLDS}
     gain = found(findings, "gains about 4").evidence
     assert gain.low < 0.04 < gain.high
     more = found(findings, "more hidden neurons are better").evidence
@@ -177,7 +177,7 @@ def test_an_unfinished_sweep_is_judged_by_what_all_replicates_have() -> None:
     findings = verdicts(study, "test")
     more = found(findings, "more hidden neurons are better")
     # of 100, 200 and 300 neurons both have the 9 combinations with 76 steps; of 100 and 200 all 27
-    assert (more.levels, more.replicates, more.points) == (("100", "200"), 2, 54)
+    assert (more.levels, more.replicates, more.points) == (("100", "200", "300"), 2, 27)
     largest = found(findings, "300 or more")
     assert (largest.levels, largest.replicates, largest.points) == (("100", "200", "300"), 2, 27)
     gain = found(findings, "gains about 4")
@@ -204,7 +204,7 @@ def test_splits_that_share_samples_widen_the_error() -> None:
 
 def test_accuracies_that_are_all_the_same_are_known_to_a_sample() -> None:
     counts = {"train": 200, "test": 200}
-    study = study_of(lambda _: 1.0, noise=0, replicate_noise=0, samples=counts)
+    study = study_of(lambda _: 0.98, noise=0, replicate_noise=0, samples=counts)
     more = found(verdicts(study, "test"), "more hidden neurons are better")
     assert more.verdict == FAILS
     assert 0 < more.evidence.high < POINTS
@@ -241,6 +241,7 @@ def test_every_claim_of_the_thesis_is_of_its_grid() -> None:
         sweep = yaml.safe_load((config_dir() / "sweep" / f"{data}.yaml").read_text())
         params = sweep["hydra"]["sweeper"]["params"]
         grid = {k: [label(float(v)) for v in str(t).split(",")] for k, t in params.items()}
+        assert THESIS[data].grid == {key: tuple(values) for key, values in grid.items()}
         for claim in claims:
             assert set(claim.named) <= set(grid.get(claim.key, ())), claim.claim
             assert all(value in grid[key] for key, value in claim.point.items()), claim.claim

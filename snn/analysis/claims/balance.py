@@ -61,15 +61,16 @@ def redraws_samples(study: Study) -> bool:
     return any(key in study.axes.repeats for key in SPLITS)
 
 
-def sample_overlap(study: Study, held_out: str) -> float:
+def sample_overlap(study: Study, held_out: Sequence[str]) -> float:
     """Held-out over training samples, where replicates draw both anew from one pool; else 0.
 
     Args:
         study: whose replicates.
-        held_out: the part that counts as held out, ``val`` or ``test``.
+        held_out: the parts that count as held out, of ``val`` and ``test``.
     """
-    counts = [study.samples(split) for split in (held_out, "train")]
-    return counts[0] / counts[1] if redraws_samples(study) and None not in counts else 0.0
+    trained = study.samples("train")
+    counts = [study.samples(split) or 0 for split in held_out]
+    return sum(counts) / trained if redraws_samples(study) and trained else 0.0
 
 
 def points_of(frame: pd.DataFrame, keys: Sequence[str]) -> dict[str, int]:
@@ -89,7 +90,8 @@ def balanced(
     """The largest balanced part for the values of one parameter; None if two values have none.
 
     Replicates and values are chosen so that (replicates - 1) x (values - 1) x blocks is largest:
-    a replicate that has only begun is left out rather than most blocks of all others.
+    a replicate that has only begun is left out rather than most blocks of all others, if there are
+    at least two without it.
 
     Args:
         frame: a row per run, with the level of each parameter, :data:`REPLICATE` and ``column``.
@@ -97,7 +99,7 @@ def balanced(
         key: the one that is looked at.
         column: the measure; runs without it do not count.
         needed: levels without which there is nothing to say.
-        most: prefer all values to more blocks, for a curve.
+        most: for a curve, prefer all values, and of these most runs, be they of one replicate.
     """
     have = frame.dropna(subset=column)
     others = [k for k in keys if k != key]
@@ -121,7 +123,7 @@ def balanced(
             if not size:
                 continue
             score = ((len(chosen) - 1) * size, size, float(len(chosen)))
-            score = (float(len(at)), *score[:2]) if most else score
+            score = (float(len(at)), len(chosen) * size, float(len(chosen))) if most else score
             if score > best:
                 part = values[np.ix_(chosen, at, np.flatnonzero(blocks))]
                 best, found = score, Balanced(tuple(names[i] for i in chosen), subset, part)

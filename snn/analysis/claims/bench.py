@@ -10,6 +10,7 @@ from snn.analysis.claims.estimate import LevelMeans
 from snn.analysis.collapse import find_collapsed
 from snn.analysis.costs import number_of
 from snn.analysis.study import Study
+from snn.analysis.thesis import THESIS
 
 RAN_ON = ("device", "threads", "backend")
 
@@ -25,12 +26,10 @@ class Bench:
         frame: the level of each parameter, the replicate, ``train`` and ``held_out`` accuracy (of
             the final weights: the thesis kept no others; 0..1), ``seconds`` of training as their
             natural logarithm, ``ran_on``, and whether the run ``collapsed``.
-        overlap: of the samples of replicates, see :class:`LevelMeans`.
     """
 
     def __init__(self, study: Study, held_out: str) -> None:
         self.study, self.held_out = study, held_out
-        self.overlap = sample_overlap(study, held_out)
         frame = study.frame[study.keys].copy()
         frame[REPLICATE] = replicate_names(study)
         results = [run.result for run in study.runs]
@@ -45,6 +44,26 @@ class Bench:
         frame["collapsed"] = False if collapse is None else collapse.mask.to_numpy()
         self.frame = frame
 
+    @property
+    def of_thesis(self) -> pd.DataFrame:
+        """``frame`` without values that the thesis did not have, where all of its own were run."""
+        frame, thesis = self.frame, THESIS.get(self.study.data)
+        for key, values in thesis.grid.items() if thesis else ():
+            if key in self.study.keys:
+                codes = [self.code(key, value) for value in values]
+                frame = frame if None in codes else frame[frame[key].isin(codes)]
+        return frame
+
+    def overlap(self, by: str) -> float:
+        """Of the samples of replicates, see :class:`LevelMeans`.
+
+        For training accuracy, held out is whatever was not trained on.
+        """
+        if by == "seconds":
+            return 0.0
+        splits = ("val", "test") if by == "train" else (self.held_out,)
+        return sample_overlap(self.study, splits)
+
     def least(self, by: str, runs: int) -> float:
         """Variance of a mean over runs whose accuracies are counted in whole samples."""
         n = self.study.samples("train" if by == "train" else self.held_out)
@@ -55,7 +74,7 @@ class Bench:
         fallen = self.frame.groupby(key)["collapsed"].all()
         return LevelMeans(
             part.means,
-            0.0 if by == "seconds" else self.overlap,
+            self.overlap(by),
             self.least(by, part.values.shape[2]),
             tuple(i for i, level in enumerate(part.levels) if not fallen[level]),
         )

@@ -52,15 +52,20 @@ def towards(found: Estimate, margin: float) -> Evidence:
     )
 
 
-def best(means: LevelMeans, level: int, margin: float) -> Evidence:
+def best(means: LevelMeans, level: int, margin: float, beyond: Sequence[int] = ()) -> Evidence:
     """One level lies above each other: the smallest of its leads is positive.
+
+    With levels ``beyond``, any of which may be best instead, it is the best of all these that is
+    compared with each of the rest; that it is chosen by the same means is not corrected for.
 
     It holds if it beats each other level, for which the largest p counts (an intersection-union
     test, Berger 1982), and fails if any other comes within the margin (Bonferroni). The interval is
     that of multiple comparisons with the best (Hsu 1984), with Bonferroni's constant, which is a
     little wide, above and Student's below.
     """
-    leads = [means.difference(level, i) for i in _others(means, level)]
+    first = max((level, *beyond), key=lambda i: means.average[i])
+    rest = [i for i in range(means.means.shape[1]) if i != level and i not in beyond]
+    leads = [means.difference(first, i) for i in rest]
     return Evidence(
         min(lead.value for lead in leads),
         min(lead.value - lead.half_width() for lead in leads),
@@ -69,10 +74,6 @@ def best(means: LevelMeans, level: int, margin: float) -> Evidence:
         float(np.minimum(1.0, len(leads) * min(lead.p_below(margin) for lead in leads))),
         reaches=min(lead.value for lead in leads) >= margin,
     )
-
-
-def _others(means: LevelMeans, level: int) -> list[int]:
-    return [i for i in range(means.means.shape[1]) if i != level]
 
 
 def differ(means: LevelMeans, margin: float) -> Evidence:
@@ -122,6 +123,16 @@ def below(found: Estimate, limit: float) -> Evidence:
         *found.interval(),
         found.p_below(limit),
         found.p_above(limit),
+    )
+
+
+def above(found: Estimate, limit: float) -> Evidence:
+    """A number lies above a limit."""
+    return Evidence(
+        found.value,
+        *found.interval(),
+        found.p_above(limit),
+        found.p_below(limit),
     )
 
 

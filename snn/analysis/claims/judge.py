@@ -15,13 +15,14 @@ from snn.analysis.claims.bench import Bench
 from snn.analysis.claims.estimate import LevelMeans, over_replicates
 from snn.analysis.claims.evidence import Evidence
 from snn.analysis.claims.said import CLAIMS, Claim
-from snn.analysis.claims.verdict import Finding, corrected
+from snn.analysis.claims.verdict import POINTS, Finding, corrected
 from snn.analysis.collapse import MARGIN as OFF_CHANCE
 from snn.analysis.study import Study
 from snn.analysis.values import label
 
-POINTS = 0.005  # the least difference in accuracy that matters: half a percentage point
 RATIO = 1.05  # the least ratio of run times that does
+# What is said of all values of a parameter, and cannot hold for some of them.
+ALL_VALUES = ("best", "same", "matters")
 
 
 def verdicts(study: Study, held_out: str) -> list[Finding]:
@@ -44,8 +45,8 @@ def find(bench: Bench, claim: Claim, by: str) -> Finding:
         return replace(start, why="no run has this measure")
     if by == "seconds" and _mixed(bench.frame):
         return replace(start, why="runs of one replicate differ in machine, device or threads")
-    if claim.kind == "gains":
-        return _gain(bench, start)
+    if claim.kind in ("gains", "reaches"):
+        return (_gain if claim.kind == "gains" else _reaches)(bench, start)
     if claim.key not in bench.study.keys:
         return replace(start, why="not varied")
     if claim.kind == "matters_more":
@@ -54,22 +55,47 @@ def find(bench: Bench, claim: Claim, by: str) -> Finding:
     missing = [v for v, code in zip(claim.named, codes, strict=True) if code is None]
     if missing:
         return replace(start, why=f"{', '.join(missing)} was not run")
-    part = balanced(bench.frame, bench.study.keys, claim.key, by, [c for c in codes if c >= 0])
+    axis = bench.study.axis(claim.key)
+    needed = _needed(claim, codes, len(axis.levels))
+    part = balanced(bench.frame, bench.study.keys, claim.key, by, needed)
+    lacks = ""
+    if claim.kind in ALL_VALUES and (part is None or len(part.replicates) == 1):
+        fewer = balanced(bench.frame, bench.study.keys, claim.key, by, codes)
+        if fewer is not None and (part is None or len(fewer.replicates) > 1):
+            part, lacks = fewer, "not all values were run with the same other parameters"
     if part is None:
         return replace(start, why="no other parameters were run with each of these values")
-    shown = bench.study.axis(claim.key).shown
     start = replace(
         start,
-        levels=tuple(shown[level] for level in part.levels),
+        levels=tuple(axis.shown[level] for level in part.levels),
         replicates=len(part.replicates),
         points=part.values.shape[1] * part.values.shape[2],
+        lacks=lacks,
+        room=None if by == "seconds" else 1 - float(part.values.mean()),
     )
+    if by != "seconds" and claim.kind != "collapses" and _guess(bench, claim.key, part.levels):
+        return replace(start, why="all runs collapsed")
     means = bench.means(by, claim.key, part)
-    judge = _judge(bench, claim, by, [part.levels.index(code) for code in codes])
+    judge = _judge(bench, claim, by, [part.levels.index(code) for code in codes], part.levels)
     if judge is None:
-        return replace(start, why="the number of classes is unknown")
+        unknown = "the number of classes is unknown"
+        alone = "no value on the other side was run"
+        return replace(start, why=alone if claim.kind == "best" else unknown)
     alone = judge(replace(means, pooled=False)).p_for
     return replace(start, evidence=judge(means), p_own=alone)
+
+
+def _needed(claim: Claim, codes: Sequence[int], count: int) -> list[int]:
+    """The levels without which a claim is another one: all, or both ends."""
+    if claim.kind in ALL_VALUES:
+        return list(range(count))
+    if claim.kind in ("rises", "falls") and not codes:
+        return [0, count - 1]
+    return list(codes)
+
+
+def _guess(bench: Bench, key: str, levels: Sequence[int]) -> bool:
+    return bool(bench.frame.loc[bench.frame[key].isin(levels), "collapsed"].all())
 
 
 def _mixed(frame: pd.DataFrame) -> bool:
@@ -77,14 +103,18 @@ def _mixed(frame: pd.DataFrame) -> bool:
 
 
 def _judge(
-    bench: Bench, claim: Claim, by: str, at: Sequence[int]
+    bench: Bench, claim: Claim, by: str, at: Sequence[int], levels: Sequence[int]
 ) -> Callable[[LevelMeans], Evidence] | None:
-    """How means of the levels are held against a claim that names the levels ``at``."""
+    """How means of ``levels`` are held against a claim that names those at the places ``at``."""
     margin = margin_of(by)
     if claim.kind in ("rises", "falls", "jumps"):
         return partial(_directed, claim=claim, at=at, margin=margin)
     if claim.kind == "best":
-        return partial(judged.best, level=at[0], margin=margin)
+        sides = {"more": range(at[0] + 1, len(levels)), "less": range(at[0])}
+        beyond = tuple(sides.get(claim.or_beyond, ()))
+        if len(beyond) + 1 == len(levels):
+            return None
+        return partial(judged.best, level=at[0], margin=margin, beyond=beyond)
     if claim.kind == "collapses":
         return partial(_collapsed, at=at[0], chance=c) if (c := bench.study.chance) else None
     return partial({"matters": judged.differ, "same": judged.same}[claim.kind], margin=margin)
@@ -114,35 +144,56 @@ def _matters_more(bench: Bench, start: Finding) -> Finding:
     claim, keys = start.claim, bench.study.keys
     if missing := [key for key in claim.than if key not in keys]:
         return replace(start, why=f"{', '.join(missing)} not varied")
-    names, grid = whole_grid(bench.frame, keys, start.by)
+    names, grid = whole_grid(bench.of_thesis, keys, start.by)
     if not names:
         return replace(start, why="no replicate has the whole grid")
     values = judged.ranges_apart(grid, keys.index(claim.key), [keys.index(k) for k in claim.than])
-    found = over_replicates(values, bench.overlap, bench.least(start.by, 1))
+    found = over_replicates(values, bench.overlap(start.by), bench.least(start.by, 1))
     return _of_grid(start, names, grid, judged.towards(found, margin_of(start.by)))
 
 
 def _gain(bench: Bench, start: Finding) -> Finding:
-    study, claim = bench.study, start.claim
-    place: list[int | slice] = [slice(None)] * (1 + len(study.keys))
-    for key, value in claim.point.items():
-        if key not in study.keys:
-            run = {label(run.config.get(key)) == value for run in study.runs}
-            code = 0 if run == {True} else None
-        else:
-            code = bench.code(key, value)
-        if code is None:
-            return replace(start, why="the combination was not run")
-        if key in study.keys:
-            place[1 + study.keys.index(key)] = code
-    names, grid = whole_grid(bench.frame, study.keys, start.by)
+    """Over the mean of all points that learn: collapsed ones would make any other a gain."""
+    rows = _of_point(bench, start.claim)
+    if rows is None:
+        return replace(start, why="the combination was not run")
+    names, grid = whole_grid(bench.of_thesis, bench.study.keys, start.by)
     if not names:
         return replace(start, why="no replicate has the whole grid")
-    flat = grid.reshape(len(names), -1)
-    values = grid[tuple(place)].reshape(len(names), -1).mean(axis=1) - flat.mean(axis=1)
-    found = over_replicates(values, bench.overlap, bench.least(start.by, 1))
-    low, high = (points / 100 for points in claim.points)
+    frame = bench.of_thesis[bench.of_thesis[REPLICATE].isin(names)]
+    fallen = frame.groupby(bench.study.keys)["collapsed"].transform("any")
+    if fallen.all():
+        return replace(start, why="all runs collapsed")
+    frame = frame[~fallen].groupby(REPLICATE)[start.by].mean()
+    values = [rows[start.by][rows[REPLICATE] == name].mean() - frame[name] for name in names]
+    found = over_replicates(values, bench.overlap(start.by), bench.least(start.by, 1))
+    low, high = (points / 100 for points in start.claim.points)
+    start = replace(start, room=1 - float(frame.mean()))
     return _of_grid(start, names, grid, judged.within(found, low, high))
+
+
+def _reaches(bench: Bench, start: Finding) -> Finding:
+    """What is quoted, or more, but for what does not matter."""
+    rows = _of_point(bench, start.claim)
+    if rows is None:
+        return replace(start, why="the combination was not run")
+    values = rows.groupby(REPLICATE)[start.by].mean().dropna()
+    found = over_replicates(values, bench.overlap(start.by), bench.least(start.by, 1))
+    evidence = judged.above(found, start.claim.percent / 100 - margin_of(start.by))
+    counted = {"replicates": len(values), "points": 1, "p_own": evidence.p_for}
+    return replace(start, evidence=evidence, **counted)
+
+
+def _of_point(bench: Bench, claim: Claim) -> pd.DataFrame | None:
+    """The runs of a claim's combination; None if there are none."""
+    study, frame = bench.study, bench.frame
+    for key, value in claim.point.items():
+        if key in study.keys:
+            code = bench.code(key, value)
+            frame = frame[frame[key] == (-1 if code is None else code)]
+        elif {label(run.config.get(key)) == value for run in study.runs} != {True}:
+            return None
+    return None if frame[list(study.keys)].empty else frame
 
 
 def _of_grid(start: Finding, names: Sequence[str], grid: np.ndarray, found: Evidence) -> Finding:

@@ -12,7 +12,8 @@ import yaml
 from snn.analysis.values import label
 
 Kind = Literal[
-    "best", "rises", "falls", "jumps", "matters", "same", "matters_more", "collapses", "gains"
+    *("best", "rises", "falls", "jumps", "matters", "same", "matters_more"),
+    *("collapses", "gains", "reaches"),
 ]
 Measure = Literal["train", "held_out", "seconds"]
 
@@ -28,10 +29,12 @@ class Claim:
         by: the measures that it is judged by, one after another.
         key: the parameter that it is about; empty for a combination.
         value: of that parameter, as a label.
+        or_beyond: ``more`` or ``less``: one above or below ``value`` may be best instead.
         values: likewise, several.
         than: the parameters that ``key`` is compared with.
         point: ``{key: label}`` of a combination.
         points: percentage points that it is said to gain, from and to.
+        percent: accuracy that it is said to have.
     """
 
     claim: str
@@ -40,10 +43,12 @@ class Claim:
     by: tuple[Measure, ...]
     key: str = ""
     value: str = ""
+    or_beyond: Literal["more", "less"] | None = None
     values: tuple[str, ...] = ()
     than: tuple[str, ...] = ()
     point: Mapping[str, str] = field(default_factory=dict)
     points: tuple[float, float] = (0.0, 0.0)
+    percent: float = 0.0
 
     def __post_init__(self) -> None:
         known = self.kind in get_args(Kind) and set(self.by) <= set(get_args(Measure))

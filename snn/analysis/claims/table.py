@@ -11,9 +11,9 @@ import pandas as pd
 
 from snn.analysis.claims.balance import points_of, redraws_samples
 from snn.analysis.claims.bench import Bench
-from snn.analysis.claims.judge import POINTS, RATIO, verdicts
+from snn.analysis.claims.judge import RATIO, verdicts
 from snn.analysis.claims.said import CLAIMS
-from snn.analysis.claims.verdict import FAILS, HOLDS, OPEN, Finding
+from snn.analysis.claims.verdict import FAILS, HOLDS, OPEN, POINTS, Finding
 from snn.analysis.metric import SPLITS
 from snn.analysis.records import Run
 from snn.analysis.study import Study
@@ -25,6 +25,7 @@ COLUMNS = (
     *("claim", "source", "judged by", "verdict", "why", "values", "replicates × points"),
     *("effect", "95 % interval", "p for", "p against"),
 )
+ITSELF = ("collapses", "reaches")  # kinds of claims whose effect is an accuracy
 MOST_NAMED = 6  # replicates whose points are told
 
 
@@ -102,7 +103,7 @@ def shown(finding: Finding) -> list[str]:
     numbers = natural(finding)
     if finding.by == "seconds":
         return [f"× {exp(number):.2f}" for number in numbers]
-    if finding.claim.kind == "collapses":
+    if finding.claim.kind in ITSELF:
         return [f"{100 * number:.2f} %" for number in numbers]
     return [f"{round(100 * number, 2) + 0.0:+.2f}" for number in numbers]  # no -0.00
 
@@ -147,7 +148,7 @@ def frame_of(findings: Sequence[Finding], held_out: str) -> pd.DataFrame:
 def unit(finding: Finding) -> str:
     if finding.by == "seconds":
         return "ratio"
-    return "%" if finding.claim.kind == "collapses" else "points"
+    return "%" if finding.claim.kind in ITSELF else "points"
 
 
 def summed(study: Study, findings: Sequence[Finding], held_out: str) -> str:
@@ -176,13 +177,17 @@ def notes(bench: Bench) -> list[str]:
     said = [
         "Effects are percentage points of accuracy, or ratios of run times: a best value's lead "
         "over the best other one; for more or fewer, the largest value against the smallest; for "
-        "what matters, the range of the values' means; for a collapse, the accuracy itself. Final "
-        "weights, means over all other parameters.",
+        "what matters, the range of the values' means, or how much wider it is than the other "
+        "parameters'; for a jump, the last step's factor over the one before; for a collapse, or "
+        "what a combination has, the accuracy itself; for a gain, that over the mean of all runs "
+        "of the thesis's grid that learn. Final weights, means over all other parameters.",
         f"p for: of no such effect; p against: of one of {100 * POINTS:g} points, or a ratio of "
         f"{RATIO:g}, or more; both two-sided, and corrected for the number of claims that are "
         "judged by the same measure (Holm). A claim holds with p for < 0.05 and an effect of that "
-        "size, and does not with p against < 0.05. What must not differ, must collapse, or must "
-        "gain so many points is tested for and against that.",
+        "size, and does not with p against < 0.05. What must not differ, must collapse, must gain "
+        "so many points or must have an accuracy (or at most that much less) is tested for and "
+        f"against that. Which of several accuracies is higher cannot be told where their mean is "
+        f"above {100 * (1 - POINTS):g} %.",
         f"Points that each replicate has: {named}. Compared are those that all replicates have "
         "with all values.",
     ]

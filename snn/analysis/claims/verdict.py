@@ -12,6 +12,9 @@ from snn.analysis.claims.evidence import Evidence
 from snn.analysis.claims.said import Claim
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
+POINTS = 0.005  # the least difference in accuracy that matters: half a percentage point
+# Kinds of claims that say which accuracies are higher: near 100 % all are alike, whatever is true.
+ORDERS = ("best", "rises", "falls", "matters", "matters_more")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Finding:
         evidence: None where there is nothing to judge.
         p_own: ``p_for`` from the replicates' differences alone, without the pooled error.
         why: of a verdict that needs an explanation.
+        lacks: why the claim cannot hold, whatever the evidence; empty if it can.
+        room: from the mean accuracy of what was compared to 100 %; None of times.
         p_for, p_against: corrected (Holm).
         verdict: :data:`HOLDS`, :data:`FAILS` or :data:`OPEN`.
     """
@@ -39,6 +44,8 @@ class Finding:
     evidence: Evidence | None = None
     p_own: float = np.nan
     why: str = ""
+    lacks: str = ""
+    room: float | None = None
     p_for: float = np.nan
     p_against: float = np.nan
     verdict: str = OPEN
@@ -86,14 +93,20 @@ def _decided(finding: Finding, claims: int) -> Finding:
         return finding
     if found.p_for != found.p_for:
         return replace(finding, why="one replicate: chance is unknown")
+    if finding.claim.kind in ORDERS and finding.room is not None and finding.room < POINTS:
+        return replace(finding, why=f"no room above {100 * (1 - finding.room):.2f} %")
     if finding.p_against < limit and found.departs:
         return replace(finding, verdict=FAILS, why=_why_not(finding, found))
+    if finding.p_for < limit and finding.lacks:
+        return replace(finding, why=finding.lacks)
     if finding.p_for < limit and found.reaches:
         alone = finding.p_own >= limit
         why = f"by the shared error; p for is {finding.p_own:.2g} by its own" if alone else ""
         return replace(finding, verdict=HOLDS, why=why)
     if finding.p_for < limit:
         return replace(finding, why="an effect, perhaps too small to matter")
+    if finding.claim.kind == "same" and finding.p_against < limit:
+        return replace(finding, why="values differ, perhaps too little to matter")
     clear = (found.p_for < limit and found.reaches) or (found.p_against < limit and found.departs)
     why = f"not after correction for {claims} claims" if clear else "too much chance"
     return replace(finding, why=why)
@@ -106,7 +119,12 @@ def _why_not(finding: Finding, found: Evidence) -> str:
     if kind == "collapses":
         return "it learns"
     if kind == "gains":
-        return "less" if 100 * found.value < finding.claim.points[0] else "more"
+        fewest = finding.claim.points[0]
+        none = finding.room is not None and 100 * finding.room < fewest
+        less = f"less: no room above {100 * (1 - finding.room):.2f} %" if none else "less"
+        return less if 100 * found.value < fewest else "more"
+    if kind == "reaches":
+        return "less"
     if found.high < 0:
         return "another is better" if kind == "best" else "the other way round"
     return "an effect too small to matter" if found.low > 0 else "no effect that matters"
