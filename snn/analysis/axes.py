@@ -84,6 +84,12 @@ class Axes:
     following: tuple[str, ...]
     common: Mapping[str, str]
 
+    @property
+    def repeated(self) -> str:
+        """What repeats differ in: ``seeds``, ``splits``, ``seeds and splits``."""
+        words = dict.fromkeys("seeds" if key == "seed" else "splits" for key in self.repeats)
+        return " and ".join(words) or "repeats"
+
 
 def find_axes(runs: Sequence[Run], space: Mapping[str, Dimension] | None = None) -> Axes:
     """The keys that vary over runs; seeds and what follows from them are repeats, not an axis.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from snn.analysis.ablation import paired
+from snn.analysis.claims.balance import sample_overlap
 from snn.analysis.difference import Difference, of_pairs, of_shares
 from snn.analysis.recommend import point_of, recommend
 from snn.analysis.records import Run
@@ -36,14 +37,21 @@ def which_to_take(study: Study) -> list[str]:
     named = ", ".join(f"{c.axis.short}={c.level}" for c in choices)
     said = (
         f"There are two ways to choose. The best point ({study.describe(best)}) has the best "
-        f"{title} of all {len(study.points)} points. The recommended combination ({named}) takes "
-        "of each parameter the value whose mean over all other parameters is best, as the thesis "
-        "did; it leaves out what parameters do together. "
+        f"{title} of all {len(study.points)} points{_shared(study, best)}. The recommended "
+        f"combination ({named}) takes of each parameter the value whose mean over all other "
+        "parameters is best, as the thesis did; it leaves out what parameters do together. "
     )
     if other is None or other["metric"] != other["metric"]:
         missing = "was not run" if other is None else f"has no {title}"
         return [f"{said}That combination {missing}: take the best point."]
     return [said + _compared(study, best, other)]
+
+
+def _shared(study: Study, best: pd.Series) -> str:
+    """How many others are as good, so that the loss decided."""
+    others = int((study.points["metric"] == best["metric"]).sum()) - 1
+    have = "1 other has" if others == 1 else f"{others} others have"
+    return f", as {have}; of these it has the lowest loss" if others else ""
 
 
 def _compared(study: Study, best: pd.Series, other: pd.Series) -> str:
@@ -56,7 +64,11 @@ def _compared(study: Study, best: pd.Series, other: pd.Series) -> str:
         return said + "Whether they differ beyond chance cannot be told. Take the best point."
     said += f"The difference is {difference_text(study, found)}. "
     if found.beyond_chance:
-        return said + "That is more than chance: take the best point."
+        return said + (
+            "That is more than chance would give two points at random; the best of "
+            f"{len(study.points)} was picked by these very runs, though, which favours it. Take "
+            "the best point, and believe the lead when other seeds show it."
+        )
     return said + (
         "That is not more than chance would give. Take the best point, whose test accuracy is "
         "reported; the other may do as well, and more seeds of both would tell."
@@ -76,10 +88,16 @@ def difference_text(study: Study, found: Difference) -> str:
 
 def point_difference(study: Study, first: pd.Series, second: pd.Series) -> Difference | None:
     """The second point less the first; None where neither seeds nor samples tell of chance."""
-    found = of_pairs(paired(_runs_of(study, first), _runs_of(study, second)))
+    split = study.metric.split or ""
+    n, counts = study.samples(split), study.metric.is_accuracy
+    found = of_pairs(
+        paired(_runs_of(study, first), _runs_of(study, second)),
+        sample_overlap(study, [split]) if split != "train" else 0.0,
+        2 / (12 * n**2) if counts and n else 0.0,  # two accuracies, each known to a sample
+        study.axes.repeated.replace("seeds", "seed").replace("splits", "split"),
+    )
     if found is not None:
         return found
-    n = study.samples(study.metric.split or "")
     if not study.metric.is_accuracy or n is None:
         return None
     return of_shares(float(first["value"]), float(second["value"]), n)

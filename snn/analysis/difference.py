@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from snn.analysis.claims.estimate import over_replicates
 
 FEWEST_PAIRS = 2
 
@@ -31,17 +31,22 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
-def of_pairs(differences: Sequence[float]) -> Difference | None:
-    """Mean difference of runs that share a seed, by Student's t; None of too few pairs."""
+def of_pairs(
+    differences: Sequence[float], overlap: float = 0.0, least: float = 0.0, shared: str = "seed"
+) -> Difference | None:
+    """Mean difference of runs that share a seed or split, by Student's t; None of too few pairs.
+
+    Args:
+        differences: one per pair.
+        overlap: of the samples of splits, as :func:`over_replicates` has it.
+        least: variance that a difference has at least.
+        shared: what the runs of a pair share, in words.
+    """
     if len(differences) < FEWEST_PAIRS:
         return None
-    from scipy import stats  # slow to import
-
-    values = np.asarray(differences, dtype=float)
-    mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * error
-    how = f"{len(values)} pairs of runs that share their seed, Student's t"
-    return Difference(mean, mean - half, mean + half, how)
+    found = over_replicates(differences, overlap, least)
+    how = f"{len(differences)} pairs of runs that share their {shared}, Student's t"
+    return Difference(found.value, *found.interval(), how)
 
 
 def of_shares(first: float, second: float, n: int) -> Difference:

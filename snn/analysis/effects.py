@@ -15,7 +15,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-MAIN, PAIR, HIGHER, RESIDUAL, SHARED = "main", "pair", "higher", "residual", "shared"
+MAIN, PAIR, HIGHER, SHARED = "main", "pair", "higher", "shared"
+REPEAT, RESIDUAL = "repeat", "residual"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Effect:
     Attributes:
         keys: the axes it belongs to; empty for sums of terms and residuals.
         kind: ``main``, ``pair``, ``higher`` (all interactions of three or more axes together),
-            ``residual`` (runs that differ in their seed, or what a fit leaves over), ``shared``
+            ``repeat`` (which seed or split, where each was run at each point), ``residual`` (what
+            is left between runs of a point, or what a fit leaves over), ``shared``
             (of an unbalanced grid: what more than one term could explain).
         share: of the variance over all runs; all shares add up to 1.
         df: degrees of freedom.
@@ -66,7 +68,8 @@ def decompose(frame: pd.DataFrame, keys: Sequence[str], value: str = "metric") -
     """The exact decomposition of a full, balanced factorial.
 
     Args:
-        frame: a row per run, with the level of each axis as 0, 1, 2, ...
+        frame: a row per run, with the level of each axis as 0, 1, 2, ..., and perhaps ``repeat``,
+            the name of its seed or split.
         keys: the axes' columns.
         value: the column whose variance is decomposed.
     """
@@ -74,10 +77,18 @@ def decompose(frame: pd.DataFrame, keys: Sequence[str], value: str = "metric") -
     repeats = len(frame) // int(np.prod(sizes))
     ordered = frame.sort_values(list(keys), kind="stable")[value].to_numpy(dtype=float)
     runs = ordered.reshape(*sizes, repeats)
+    blocks = _blocks(frame, keys, repeats)
     cells = runs.mean(axis=-1)
     n, total = runs.size, float(((runs - runs.mean()) ** 2).sum())
     within = float(((runs - cells[..., None]) ** 2).sum())
     residual_df = n - cells.size
+    between, between_df = 0.0, 0
+    if blocks is not None:
+        # Each seed or split was run at each point: what it does to all of them is no chance there.
+        means = frame.groupby(blocks)[value].mean()
+        between = float(((means - means.mean()) ** 2).sum()) * cells.size
+        between_df = len(means) - 1
+        within, residual_df = max(0.0, within - between), residual_df - between_df
 
     found: dict[tuple[int, ...], np.ndarray] = {(): np.asarray(cells.mean())}
     terms = []
@@ -95,8 +106,10 @@ def decompose(frame: pd.DataFrame, keys: Sequence[str], value: str = "metric") -
             terms.append((tuple(keys[i] for i in subset), (MAIN, PAIR)[order - 1], df, sum_sq))
     if len(keys) > 2:
         df = cells.size - 1 - sum(term[2] for term in terms)
-        sum_sq = max(0.0, total - within - sum(term[3] for term in terms))
+        sum_sq = max(0.0, total - within - between - sum(term[3] for term in terms))
         terms.append(((), HIGHER, df, sum_sq))
+    if blocks is not None:
+        terms.append(((), REPEAT, between_df, between))
     if repeats > 1:
         terms.append(((), RESIDUAL, residual_df, within))
     noise = within / residual_df if repeats > 1 else None
@@ -115,16 +128,25 @@ def decompose(frame: pd.DataFrame, keys: Sequence[str], value: str = "metric") -
     return Decomposition(_sorted(effects), True, float(np.sqrt(total / n)), note)
 
 
+def _blocks(frame: pd.DataFrame, keys: Sequence[str], repeats: int) -> pd.Series | None:
+    """Which repeat each run is of, if each was run at each point; else None."""
+    if repeats < 2 or "repeat" not in frame:
+        return None
+    count = frame["repeat"].nunique()
+    once = not frame.duplicated([*keys, "repeat"]).any()
+    return frame["repeat"] if once and count == repeats else None
+
+
 def _share(sum_sq: float, total: float) -> float:
     return sum_sq / total if total > 0 else 0.0
 
 
 def _omega(kind: str, sum_sq: float, df: int, total: float, noise: float | None) -> float | None:
-    if noise is None or kind == RESIDUAL or total <= 0:
+    if noise is None or kind in (REPEAT, RESIDUAL) or total <= 0:
         return None
     return max(0.0, (sum_sq - df * noise) / (total + noise))
 
 
 def _sorted(effects: Sequence[Effect]) -> tuple[Effect, ...]:
-    kinds = (MAIN, PAIR, HIGHER, SHARED, RESIDUAL)
+    kinds = (MAIN, PAIR, HIGHER, SHARED, REPEAT, RESIDUAL)
     return tuple(sorted(effects, key=lambda e: (kinds.index(e.kind), -e.share)))

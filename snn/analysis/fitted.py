@@ -73,7 +73,8 @@ def fit(
     note = (
         "Not a full, balanced grid of few values: effects are type-II sums of squares of a least-"
         f"squares fit (statsmodels). Main effects: {mains}; two-way interactions that the runs can "
-        f"tell apart: {pairs} of {possible}. What several terms could explain alike is 'shared'."
+        f"tell apart: {pairs} of {possible}. What several terms could explain alike is 'shared'; "
+        "it is negative where terms explain more together than one by one."
     )
     return Decomposition(_sorted(effects), False, float(np.sqrt(total / len(y))), note)
 

@@ -147,21 +147,23 @@ def _left_out(study: Study) -> str:
 def sentence(study: Study, curve: Curve) -> str:
     """What a curve says."""
     knee, best = curve.knee, curve.best
-    size = f"{curve.axis.short}={curve.values[knee]}"
-    if curve.panel == SPIKES:
-        size += f" ({brief(curve.sizes[knee])} spikes per sample)"
-    at = f"{percent(curve.accuracy[knee])} %"
+    at, more = (f"{percent(curve.accuracy[i])} %" for i in (knee, best))
+    size, other = (_size(curve, i) for i in (knee, best))
     if curve.pays_on:
-        return (
-            f"{size}, the largest, has {at} and is the only one that is good enough: more may pay."
-        )
-    if knee == best:
-        return f"More than {size} does not pay: it has {at}, the best."
-    other = f"{curve.axis.short}={curve.values[best]}"
-    more = f"{percent(curve.accuracy[best])} %"
+        said = f"{size}, the most that was run, has {at}, and nothing less does: more may pay."
+    elif knee == best:
+        said = f"More than {size} does not pay: it has {at}, the best."
+    else:
+        said = f"More than {size} does not pay: it has {at}, where {other} has {more}."
+    return said if curve.replicates > 1 else f"{said} One replicate: chance is not known."
+
+
+def _size(curve: Curve, at: int) -> str:
+    """``nb_hidden=200``, or ``391 spikes per sample (regularizer=0.001)``."""
+    value = f"{curve.axis.short}={curve.values[at]}"
     if curve.panel == SPIKES:
-        more += f" with {brief(curve.sizes[best])}"
-    return f"More than {size} does not pay: it has {at}, where {other} has {more}."
+        return f"{brief(curve.sizes[at])} spikes per sample ({value})"
+    return value
 
 
 def numbers(found: Sequence[Curve]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snn.analysis.costs import energy_source
+from snn.analysis.matched import NOTE
 from snn.analysis.recommend import marginal_means
 from snn.analysis.study import Study
 from snn.analysis.tables import Table, with_spread
@@ -32,7 +33,7 @@ def values_table(study: Study, thesis: bool = False) -> Table:
         words=2,
         note=f"{'Mean ± standard deviation over runs' if study.spreads else 'One run each'}; "
         f"{study.weights} weights; time {'and energy are those' if counted else 'is that'} of "
-        f"training.{energy_note(study)}",
+        f"training.{energy_note(study)}" + ("" if study.is_full_factorial else f" {NOTE}"),
     )
     for axis in study.axes.axes:
         means = marginal_means(study, axis.key)

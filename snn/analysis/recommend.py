@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from snn.analysis.axes import Axis
+from snn.analysis.matched import matched
 from snn.analysis.study import Study
 from snn.analysis.thesis import THESIS
 from snn.analysis.values import label, ordered
@@ -27,12 +28,26 @@ class Choice:
         code: position of the value among the axis's levels.
         mark: ``+`` or ``-`` where it is the largest or smallest of at least two numbers, else "".
         lead: how far its mean is above the next best value's, in the column's unit.
+        equal: the values with that mean, in order; more than this one where it is a tie.
     """
 
     axis: Axis
     code: int
     mark: str
     lead: float
+    equal: tuple[int, ...] = ()
+
+    @property
+    def tied(self) -> bool:
+        """Whether nothing but the loss, or the order of the values, chose among the best."""
+        return len(self.equal) > 1
+
+    @property
+    def shown(self) -> str:
+        """The value with its mark, or all that are equally good: ``300+``, ``10 = 20``."""
+        if self.tied:
+            return " = ".join(self.axis.shown[code] for code in self.equal)
+        return self.level + self.mark
 
     @property
     def level(self) -> str:
@@ -40,17 +55,22 @@ class Choice:
 
 
 def marginal_means(study: Study, key: str) -> pd.DataFrame:
-    """Mean and spread of every measure for each value of an axis, over all other axes and seeds.
+    """Mean and spread of every measure for each value of an axis, over all other axes and repeats.
+
+    Over those runs that may be compared (:mod:`snn.analysis.matched`); a value without any has no
+    mean.
 
     Returns:
         A row per level; ``<measure>`` is the mean, ``<measure>_sd`` the standard deviation
         (n - 1), and ``n`` the number of runs.
     """
-    grouped = study.frame.groupby(key)
+    grouped = matched(study, key).groupby(key)
     table = grouped[list(MEASURES)].mean()
     for name in MEASURES:
         table[f"{name}_sd"] = grouped[name].std()
     table["n"] = grouped.size()
+    table = table.reindex(sorted(study.frame[key].unique()))
+    table["n"] = table["n"].fillna(0)
     return table
 
 
@@ -61,17 +81,18 @@ def recommend(study: Study, column: str = "metric") -> list[Choice]:
     """
     choices = []
     for axis in study.axes.axes:
-        means = study.frame.groupby(axis.key)[column].mean().dropna()
+        frame = matched(study, axis.key, column)
+        means = frame.groupby(axis.key)[column].mean().dropna()
         if means.empty:
             continue
         code = int(means.idxmax())
         equal = means.index[np.isclose(means, means[code], rtol=0, atol=1e-12)]
-        ties = study.frame.groupby(axis.key)["tie"].mean().reindex(equal).dropna()
+        ties = frame.groupby(axis.key)["tie"].mean().reindex(equal).dropna()
         if column == "metric" and len(ties) > 1:
             code = int(ties.idxmax())
         others = means.drop(code)
         lead = float(means[code] - others.max()) if len(others) else np.nan
-        choices.append(Choice(axis, code, _mark(axis, code), lead))
+        choices.append(Choice(axis, code, _mark(axis, code), lead, tuple(map(int, equal))))
     return choices
 
 
@@ -133,7 +154,7 @@ def extensions(study: Study, directory: Path) -> list[tuple[Choice, str | None]]
     thesis = THESIS.get(study.data)
     found: list[tuple[Choice, str | None]] = []
     for choice in recommend(study):
-        if not choice.mark:
+        if not choice.mark or choice.tied:
             continue
         smallest = thesis.smallest.get(choice.axis.key, 0.0) if thesis else 0.0
         value = next_value(choice.axis, choice.mark, smallest)

@@ -277,9 +277,23 @@ def _warnings(study: Study) -> list[str]:
         )
     if drawn := [key for key in study.axes.repeats if key != "seed"]:
         notes.append(f"Runs that differ in {', '.join(drawn)} alone count as repeats, like seeds.")
+    if uneven := _uneven(study):
+        notes.append(uneven)
     if study.axes.following:
         notes.append(
             "These keys vary as well, but only together with the axes: "
             f"{', '.join(study.axes.following)}."
         )
     return notes
+
+
+def _uneven(study: Study) -> str:
+    """That points were not repeated alike, so that their order may change; empty if they were."""
+    counts = study.points["n"]
+    if not study.keys or study.plan is not None or counts.nunique() < 2:
+        return ""
+    return (
+        f"Points were run {int(counts.min())} to {int(counts.max())} times: the means by which "
+        "they are ranked are of different seeds or splits, and not strictly comparable. Means of "
+        "each value, and verdicts, compare like with like."
+    )

@@ -8,7 +8,8 @@ import pandas as pd
 
 from snn.analysis.collapse import Collapse
 from snn.analysis.costs import energy_source
-from snn.analysis.effects import HIGHER, RESIDUAL, SHARED, Decomposition
+from snn.analysis.effects import HIGHER, REPEAT, RESIDUAL, SHARED, Decomposition
+from snn.analysis.matched import NOTE
 from snn.analysis.recommend import Choice, point_of, recommend
 from snn.analysis.records import Records
 from snn.analysis.statistics import wilson
@@ -51,7 +52,7 @@ def recommended_table(study: Study) -> Table:
         lead = ranked_text(study, choice.lead) + (" points" if study.metric.is_accuracy else "")
         row = [choice.axis.short, _range(choice), choice.level + choice.mark, lead]
         if not same:
-            row.append(by_train[key].level + by_train[key].mark if key in by_train else "-")
+            row.append(by_train[key].shown if key in by_train else "-")
         if thesis:
             row.append("".join(thesis.recommended.get(key, ("-", ""))))
         table.rows.append(row)
@@ -61,8 +62,10 @@ def recommended_table(study: Study) -> Table:
         row = [key, ", ".join(used), "not varied", "-", *([] if same else ["-"])]
         table.rows.append([*row, "".join(thesis.recommended[key])])
     table.note = "+ or -: the largest or smallest value was best, so that going on may help."
-    if study.metric.is_accuracy and any(choice.lead == 0 for choice in ours):
+    if study.metric.is_accuracy and any(choice.tied for choice in ours):
         table.note += " Without a lead, the lower loss on the same samples decided."
+    if not study.is_full_factorial:
+        table.note += f" {NOTE}"
     table.note += " " + " ".join(gains(study, ours))
     return table
 
@@ -119,10 +122,10 @@ def ranking_table(study: Study) -> Table:
             row.append(percent(point["train"]))
         row += [brief(point["seconds"]), brief(point["spikes"])]
         table.rows.append(row)
-    spread = "Mean ± standard deviation over seeds. " if study.has_repeats else ""
+    spread = f"Mean ± standard deviation over {study.axes.repeated}. " if study.has_repeats else ""
     table.note = spread
     if interval:
-        table.note += f"Wilson's interval for {n} samples (sampling of the data, not of seeds). "
+        table.note += f"Wilson's interval for one run on {n} samples: chance between samples. "
     if metric.is_accuracy:
         table.note += "Equal accuracies are ordered by the loss on the same samples. "
     table.note += f"Accuracies of the {study.weights} weights."
@@ -147,11 +150,14 @@ def best_table(study: Study) -> Table:
     table.rows.append(
         [f"{metric.title}{metric.unit}", ranked_text(study, best["value"], best["value_sd"])]
     )
-    if study.tested:
+    if study.tested and metric.key != f"metrics.{study.weights}.test.accuracy":
         table.rows.append(["test accuracy (%)", with_spread(best["test"], best["test_sd"], 100)])
-        table.rows.append([f"95 % interval (n = {n_test})", interval_text(best["test"], n_test)])
+    if study.tested:
+        of_one = " of one run" if best["n"] > 1 else ""
+        interval = interval_text(best["test"], n_test)
+        table.rows.append([f"95 % interval{of_one} (n = {n_test})", interval])
     table.rows.append(["training accuracy (%)", with_spread(best["train"], best["train_sd"], 100)])
-    table.rows.append(["runs (seeds)", str(int(best["n"]))])
+    table.rows.append(["runs", str(int(best["n"]))])
     table.rows.append(["training time (s)", brief(best["seconds"])])
     for name, factor, title in ENERGIES:
         if best[name] == best[name]:
@@ -180,7 +186,8 @@ def _company(study: Study, best: pd.Series) -> str:
     if left == 1:
         lie = "The other point lies" if others else "The other point does not lie"
     return (
-        f"{lie} within the best one's 95 % interval on {n} {study.metric.title.split()[0]} samples."
+        f"{lie} within the 95 % interval that {n} {study.metric.title.split()[0]} samples leave to "
+        "the best one's accuracy if it were of one run."
     )
 
 
@@ -189,10 +196,10 @@ def seeds_table(study: Study) -> Table:
     title = study.metric.title
     table = Table(
         "seeds",
-        f"Spread of {title} over seeds{study.metric.unit}",
+        f"Spread of {title} over {study.axes.repeated}{study.metric.unit}",
         [*(axis.short for axis in study.axes.axes), "runs", "mean", "sd", "lowest", "highest"],
         words=len(study.keys),
-        note="sd: standard deviation over seeds (n - 1).",
+        note=f"sd: standard deviation over {study.axes.repeated} (n - 1).",
     )
     grouped = study.frame.groupby(study.keys)["value"] if study.keys else None
     digits = 2 if study.metric.is_accuracy else 4
@@ -234,14 +241,15 @@ def effects_table(study: Study, found: Decomposition, collapsed: bool = True) ->
     table.rows.append([*columns, str(sum(effect.df for effect in found.effects))])
     table.note = found.note
     if repeats:
-        table.note += " ω²: the share less what chance between seeds would give."
+        table.note += " ω²: the share less what chance between runs would give."
     return table
 
 
 def effect_name(study: Study, keys: Sequence[str], kind: str, exact: bool) -> str:
     """A term in words: ``nb_hidden × scale``."""
-    residual = "chance (seeds)" if exact else "residual of the fit"
+    residual = "chance between runs" if exact else "residual of the fit"
     sums = {HIGHER: "three-way and higher", RESIDUAL: residual, SHARED: "shared (not separable)"}
+    sums[REPEAT] = f"which of the {study.axes.repeated}"
     return sums.get(kind) or " × ".join(study.axis(key).short for key in keys)
 
 

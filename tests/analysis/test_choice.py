@@ -63,7 +63,7 @@ def test_with_seeds_they_are_paired(tmp_path: Path) -> None:
     write_grid(tmp_path, axes, lambda p: {"val": interacting(p)["val"] + 0.01 * p["seed"]})
     (text,) = which_to_take(study_of(tmp_path))
     assert "3 pairs of runs that share their seed" in text
-    assert "That is more than chance: take the best point." in text
+    assert "That is more than chance would give two points at random; the best of 4" in text
 
 
 def test_where_both_agree_it_is_said_once(tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def test_knees_that_are_known() -> None:
     assert rate.sizes == pytest.approx([37.5, 187.5, 750.0])
     assert (rate.panel, knee(rate)) == (SPIKES, "1e-5")
     assert knee(curve_of(study, STEPS)) == "100"
-    assert "(188 spikes per sample) does not pay" in sentence(study, rate)
+    assert "More than 188 spikes per sample (regularizer=1e-5) does not pay" in sentence(
+        study, rate
+    )
     assert "more may pay" in sentence(study, curve_of(study, STEPS))
     assert (rate.replicates, rate.runs) == (3, 24)
 
@@ -143,7 +145,7 @@ def test_the_command_takes_several_sweeps(tmp_path: Path, capsys: pytest.Capture
         write_grid(tmp_path / name, grid, measured)
     places = [str(tmp_path / name) for name in "ab"]
     assert main([*places, "--less-is-more"]) == 0
-    assert "More than regularizer=1e-4 (280 spikes" in capsys.readouterr().out
+    assert "More than 280 spikes per sample (regularizer=1e-4)" in capsys.readouterr().out
     folder = tmp_path / "a" / "summary"
     for kind in ("png", "svg", "md", "tex", "csv"):
         assert (folder / f"less_is_more.{kind}").stat().st_size > 0

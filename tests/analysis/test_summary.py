@@ -77,7 +77,13 @@ def test_files_of_a_whole_sweep(tmp_path: Path) -> None:
     assert report.count('<svg role="img"') == len(figures) == len(list(folder.glob("*.png")))
     assert all(f'href="{name}.svg"' in report for name in figures)
     assert not re.search(r'(src|href)="([a-z]+:)?//', report)  # nothing is fetched
-    for part in ("exploded", "12x", "Recommended combination", "95 % interval", "chance (seeds)"):
+    for part in (
+        "exploded",
+        "12x",
+        "Recommended combination",
+        "95 % interval",
+        "chance between runs",
+    ):
         assert part in report
 
 

@@ -34,11 +34,13 @@ class Balanced:
         replicates: their names.
         levels: positions of the values among the parameter's levels.
         values: ``[replicate, level, block]``.
+        rows: labels of the runs they are of.
     """
 
     replicates: tuple[str, ...]
     levels: tuple[int, ...]
     values: np.ndarray
+    rows: pd.Index
 
     @property
     def means(self) -> np.ndarray:
@@ -126,8 +128,14 @@ def balanced(
             score = (float(len(at)), len(chosen) * size, float(len(chosen))) if most else score
             if score > best:
                 part = values[np.ix_(chosen, at, np.flatnonzero(blocks))]
-                best, found = score, Balanced(tuple(names[i] for i in chosen), subset, part)
-    return found
+                best, found = score, (chosen, subset, np.flatnonzero(blocks), part)
+    if found is None:
+        return None
+    chosen, subset, blocks, part = found
+    replicates = tuple(names[i] for i in chosen)
+    inside = have[REPLICATE].isin(replicates) & have[key].isin(subset)
+    inside &= block.isin(np.array(sorted(block.unique()))[blocks])
+    return Balanced(replicates, subset, part, have.index[inside])
 
 
 def _replicates(complete: np.ndarray) -> list[list[int]]:

@@ -7,7 +7,15 @@ from itertools import combinations
 import numpy as np
 from matplotlib.figure import Figure
 
-from snn.analysis.effects import HIGHER, MAIN, PAIR, RESIDUAL, SHARED, Decomposition
+from snn.analysis.effects import (
+    HIGHER,
+    MAIN,
+    PAIR,
+    REPEAT,
+    RESIDUAL,
+    SHARED,
+    Decomposition,
+)
 from snn.analysis.figures.scales import is_continuous, places, spread_along
 from snn.analysis.figures.style import (
     GREY,
@@ -16,6 +24,7 @@ from snn.analysis.figures.style import (
     new_figure,
     shortened,
 )
+from snn.analysis.matched import matched
 from snn.analysis.study import Study
 from snn.analysis.views import effect_name
 
@@ -27,6 +36,7 @@ KINDS = {
     PAIR: ("interaction of two", colour(1)),
     HIGHER: ("interactions of three and more", colour(3)),
     SHARED: ("shared, not separable", colour(4)),
+    REPEAT: ("seed or split", colour(5)),
     RESIDUAL: ("residual", GREY),
 }
 
@@ -69,7 +79,7 @@ def main_effects(study: Study) -> Figure | None:
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
     factor = study.metric.factor
     for panel, axis in zip(panels.flat, axes, strict=False):
-        grouped = study.frame.groupby(axis.key)["value"]
+        grouped = matched(study, axis.key).groupby(axis.key)["value"]
         mean, n = factor * grouped.mean(), grouped.count()
         half = factor * grouped.std() / np.sqrt(n)  # none of a single run
         place = places(axis)[mean.index]
