@@ -56,7 +56,7 @@ def _draw(panel: Panel, study: Study, size: str, found: Sequence[Curve]) -> None
             100 * curve.accuracy,
             yerr=_bars(100 * curve.accuracy_sd),
             xerr=_bars(curve.sizes_sd) if size == SPIKES else None,
-            label=f"mean by {curve.axis.title}" if size == SPIKES else "mean by size",
+            label=f"mean by {curve.axis.title}" if size == SPIKES and len(found) > 1 else "mean",
             **look,
         )
         _knee(panel, curve, place, i)
