@@ -22,7 +22,7 @@ from snn.errors import RunError
 from snn.runs.search_plan import searches
 
 NAME, FOLDER = "less_is_more", "summary"
-HERE, BEST = "stops paying", "best"
+HERE, BEST, MAY_PAY = "stops paying", "best", "more may pay"
 
 
 @dataclass
@@ -117,7 +117,8 @@ def paying_table(study: Study, found: Sequence[Curve], name: str = NAME) -> Tabl
     )
     for curve in found:
         for i, value in enumerate(curve.values):
-            marks = [word for word, at in ((HERE, curve.knee), (BEST, curve.best)) if at == i]
+            here = MAY_PAY if curve.pays_on else HERE
+            marks = [word for word, at in ((here, curve.knee), (BEST, curve.best)) if at == i]
             table.rows.append(
                 [
                     *(curve.axis.short, value, ", ".join(marks)),
@@ -178,7 +179,7 @@ def numbers(found: Sequence[Curve]) -> pd.DataFrame:
             "behind_best": curve.behind[i],
             "standard_error": curve.error[i],
             "allowed": curve.allowed[i],
-            "stops_paying": i == curve.knee,
+            "stops_paying": i == curve.knee and not curve.pays_on,
             "replicates": curve.replicates,
             "points": curve.runs,
         }

@@ -51,7 +51,7 @@ class Curve:
         accuracy_sd: over replicates (n - 1); NaN of one.
         error: standard error of the difference to the best value; NaN of one replicate.
         replicates: their number.
-        runs: points that each of them gave.
+        runs: points that each of them gave to each value.
         margin: what an accuracy may be behind.
     """
 
@@ -145,7 +145,7 @@ def _curve(
         _sd(means.means),
         np.array([d.error if several else np.nan for d in others]),
         len(part.replicates),
-        part.values.shape[1] * part.values.shape[2],
+        part.values.shape[2],
         margin,
     )
 

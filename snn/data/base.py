@@ -180,6 +180,8 @@ class SpikeDataModule(LightningDataModule):
         source = self._source
         self.class_names = source.class_names
         self.nb_classes = len(source.class_names)
+        for name, part in (("training", source.train), ("test", source.test)):
+            part.check(self.nb_classes, f"{type(self).__name__}, {name} part")
         train_index, val_index = self.split_validation(source.train)
         self.train = source.train.subset(train_index)
         self.val = source.train.subset(val_index) if len(val_index) else None

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snn.errors import InputError
+from snn.errors import DataError, InputError
 from snn.events import EventBatch, EventStore
 
 Batch = tuple[EventBatch | Tensor, Tensor]
@@ -42,6 +42,31 @@ class Split:
         if isinstance(self.inputs, Tensor):
             return self.inputs[rows], self.labels[index]
         return EventBatch(self.inputs, rows), self.labels[index]
+
+    def check(self, nb_classes: int, what: str) -> None:
+        """Whether each sample has the label of a class.
+
+        Args:
+            nb_classes: their number.
+            what: these samples are, for messages.
+
+        Raises:
+            DataError: it has not.
+        """
+        labels, samples = self.labels, len(self.inputs)
+        if labels.dtype != torch.int64 or labels.ndim != 1:
+            raise DataError(
+                f"{what}: labels of shape {list(labels.shape)} and {labels.dtype}: expected one "
+                "int64 per sample"
+            )
+        if len(labels) != len(self.index) or (len(labels) and int(self.index.max()) >= samples):
+            raise DataError(f"{what}: {len(labels)} labels for {samples} samples")
+        wrong = ((labels < 0) | (labels >= nb_classes)).nonzero()[:, 0]
+        if len(wrong):
+            raise DataError(
+                f"{what}: sample {int(wrong[0])} has label {int(labels[wrong[0]])}, expected "
+                f"0..{nb_classes - 1}, as there are {nb_classes} class_names"
+            )
 
     def subset(self, index: Tensor) -> Self:
         """Some of the samples, without a copy of the inputs."""

@@ -113,8 +113,9 @@ def to_nir(
     found = differences(network)
     if found and not allow_difference:
         raise ExportError(
-            f"NIR cannot say this network exactly ({'; '.join(found)}); allow the difference, or "
-            "train with model.timing=prompt, model.reset=zero, model.initial_potential=0"
+            f"NIR cannot say this network exactly ({'; '.join(found)}); allow the difference "
+            "(--allow-difference on the command line), or train with model.timing=prompt, "
+            "model.reset=zero, model.initial_potential=0"
         )
     first, last = network.hidden[0], network.readout
     nodes = {"input": package.Input(np.array([first.weight.shape[0]]))}

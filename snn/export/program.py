@@ -60,6 +60,15 @@ def rest(network: SpikingNetwork, batch: int = 1) -> tuple[Tensor, ...]:
     return tuple(state)
 
 
+def _spiking(network: nn.Module) -> None:
+    """Whether there is a step to export."""
+    if not isinstance(network, SpikingNetwork):
+        raise ExportError(
+            f"{type(network).__name__}: a step is exported of spiking networks of this package "
+            "(snn.network.SpikingNetwork) alone"
+        )
+
+
 def export_step(network: SpikingNetwork) -> torch.export.ExportedProgram:
     """The program of one step, for batches of any size; save it with ``torch.export.save``.
 
@@ -70,8 +79,10 @@ def export_step(network: SpikingNetwork) -> torch.export.ExportedProgram:
         A program called as :class:`Step` is.
 
     Raises:
-        ExportError: the network trains: its dropout would be part of the program.
+        ExportError: the network trains: its dropout would be part of the program; or it is none of
+            this package.
     """
+    _spiking(network)
     if network.training:
         raise ExportError("a network in training mode is not exported: call network.eval()")
     state = rest(network, batch=2)

@@ -94,6 +94,8 @@ class TrainedNetwork:
         if isinstance(x, Tensor) and x.ndim == 3 and tuple(x.shape[1:]) == size:
             if not x.isfinite().all():
                 raise InputError("the input has values that are infinite or not a number")
+            if not self.data.analog and bool(((x < 0) | (x != x.round())).any()):
+                raise InputError("the input has values that are no counts of spikes: 0, 1, 2, ...")
             return x
         return self.data.encode(x)
 

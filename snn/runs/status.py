@@ -56,8 +56,12 @@ def _raising_signals() -> Iterator[list[int]]:
         return
 
     def note_and_raise(signum: int) -> None:
+        # A terminal sends SIGINT to a sweep and its points, and the sweep then SIGTERM to them: the
+        # second must not disturb what the first began. The same signal again is impatience.
+        heard = bool(received) and signum not in received
         received.append(signum)
-        raise Interrupted(signum)
+        if not heard:
+            raise Interrupted(signum)
 
     with handled_signals(note_and_raise):
         yield received

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import logging.config
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -17,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from snn.errors import BusyError, PrunedError, RunError, SnnError
 from snn.runs import RunDirectory, config_hash, read_json, write_json
 from snn.runs.state import State, look
-from snn.runs.status import new_status, now
+from snn.runs.status import Interrupted, new_status, now
 from snn.sweeps.launchers import has_own_process, threads_of_job
 from snn.sweeps.pace import done_line
 from snn.sweeps.process import die_with_parent, process_context
@@ -280,4 +281,7 @@ def _work(job: Job, sender: Connection) -> None:
         with own_gpu(job.config):
             return trained(job)
 
-    sender.send(told(train))
+    try:
+        sender.send(told(train))
+    except Interrupted as stop:  # the record says so by now
+        sys.exit(128 + stop.signum)

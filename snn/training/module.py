@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from snn.training.joint import step_of
 from snn.training.losses import ClassificationLoss, SpikeRegularizer
 from snn.training.metrics import SplitMetrics
 from snn.training.step import fused_step, plain_step
+
+logger = logging.getLogger(__name__)  # a module has a method log
 
 Batch = tuple[EventBatch | Tensor, Tensor]
 
@@ -63,6 +66,8 @@ class SpikingClassifier(pl.LightningModule):
         self.results: dict[str, float] = {}
         """Values of the last evaluation pass."""
         self.validated_epoch: int | None = None
+        self.told_silent: set[int] = set()
+        """Layers of which it was said that none of their neurons spikes."""
         self.tested_splits: tuple[str, ...] = ("test",)
         """Names of the loaders of a test pass, in its order."""
 
@@ -149,8 +154,25 @@ class SpikingClassifier(pl.LightningModule):
                 f"{self.current_epoch + 1}: try a smaller optimizer.lr, or "
                 "trainer.gradient_clip_val=1"
             )
+        self._tell_of_silence(values)
         self.publish(values)
         self._step_plateaus()
+
+    def _tell_of_silence(self, values: dict[str, float]) -> None:
+        """Once for each layer none of whose neurons spiked in a whole epoch: it rarely recovers.
+
+        Nothing passes through such a layer, and with it the weights of all later ones are lost.
+        """
+        for i in range(len(getattr(self.network, "hidden", ()))):
+            silent = values.get(f"running/hidden{i}/silent_share") == 1.0
+            if silent and i not in self.told_silent:
+                self.told_silent.add(i)
+                logger.warning(
+                    "hidden%d: no neuron spiked in epoch %d, so that nothing passes this layer; "
+                    "try a larger model.weight_scale or a smaller model.regularizer",
+                    i,
+                    self.current_epoch + 1,
+                )
 
     def _step_plateaus(self) -> None:
         """Tell schedulers that watch a metric of this epoch's validation pass.

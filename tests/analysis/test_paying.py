@@ -57,7 +57,7 @@ def test_knees_that_are_known() -> None:
         study, rate
     )
     assert "more may pay" in sentence(study, curve_of(study, STEPS))
-    assert (rate.replicates, rate.runs) == (3, 24)
+    assert (rate.replicates, rate.runs) == (3, 8)
 
 
 def test_the_standard_error_widens_what_is_allowed() -> None:
@@ -87,7 +87,7 @@ def test_collapsed_runs_are_left_out_and_say_nothing_of_a_size() -> None:
     study = study_of(collapsing, grid=GRID, noise=0, replicate_noise=0)
     assert curve_of(study, RATE).values == ("0", "1e-5")
     assert curve_of(study, HIDDEN).accuracy[3] == pytest.approx(0.90 - 0.015 - 0.0005)
-    assert curve_of(study, HIDDEN).runs == 4 * 2 * 2
+    assert curve_of(study, HIDDEN).runs == 2 * 2
 
 
 @settings(max_examples=60, deadline=None)
@@ -157,7 +157,7 @@ def test_the_command_takes_several_sweeps(tmp_path: Path, capsys: pytest.Capture
     assert not (tmp_path / "b" / "summary").exists()
     assert main([*places, "--less-is-more", "--margin", "0.1"]) == 0
     rates = pd.read_csv(folder / "less_is_more.csv").query("parameter == @RATE")
-    assert rates["stops_paying"].tolist() == [False, False, True]
+    assert not rates["stops_paying"].any()  # the most spikes alone are good enough
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

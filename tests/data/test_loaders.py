@@ -7,8 +7,8 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 
 from snn.data import SHD, TBL, FashionMNIST, Randman
-from snn.data.base import BatchOrder
-from snn.errors import ConfigError
+from snn.data.base import BatchOrder, Source, Split
+from snn.errors import ConfigError, DataError
 from snn.events import EventBatch
 from tests.data.files import write_fashion_mnist
 
@@ -221,3 +221,40 @@ def test_no_loader_copies_samples_one_by_one(places, root, monkeypatch):
     )
     list(data.eval_dataloaders()["test"])
     assert asked == [(20,)]
+
+
+class Labelled(Randman):
+    """Generated samples with labels of one's own."""
+
+    def __init__(self, part, labels):
+        super().__init__(**SMALL)
+        self.part, self.labels = part, labels
+
+    def load(self):
+        source = super().load()
+        changed = Split.whole(getattr(source, self.part).inputs, self.labels)
+        parts = {"train": source.train, "test": source.test} | {self.part: changed}
+        return Source(parts["train"], parts["test"], source.class_names, source.facts)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (
+            lambda labels: labels.clone().index_fill_(0, torch.tensor([2]), 7),
+            "sample 2 has label 7",
+        ),
+        (lambda labels: labels - 1, r"has label -1, expected 0\.\.2, as there are 3 class_names"),
+        (lambda labels: labels.int(), "torch.int32: expected one int64 per sample"),
+        (lambda labels: labels.double(), "torch.float64: expected one int64 per sample"),
+        (lambda labels: labels[:, None], r"shape \[\d+, 1\]"),
+        (lambda labels: labels.repeat(2), r"\d+ labels for \d+ samples"),
+    ],
+)
+def test_labels_are_checked_before_anything_is_trained(part, spoil, says):
+    source = Randman(**SMALL).load()
+    data = Labelled(part, spoil(getattr(source, part).labels))
+    name = {"train": "training", "test": "test"}[part]
+    with pytest.raises(DataError, match=f"Labelled, {name} part: .*{says}"):
+        data.setup()

@@ -78,3 +78,9 @@ def test_command(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["export", str(finished), net, "--allow-difference", "--portable"]) == 0
     assert "difference: hidden layer 0: after a spike" in capsys.readouterr().out
     assert main(["export", str(finished), str(tmp_path / "a.pt2"), "--dt", "1e-3"]) == 1
+
+
+def test_a_network_of_another_kind_is_refused_in_words(tmp_path: Path) -> None:
+    for save in (save_step, save_onnx):
+        with pytest.raises(ExportError, match="Linear: a step is exported of spiking networks"):
+            save(torch.nn.Linear(2, 3).eval(), tmp_path / "step.pt2")

@@ -14,7 +14,7 @@ import torch
 import snn
 from snn.data import SHD, TBL, FashionMNIST, Randman
 from snn.data.idx import read_idx
-from snn.errors import SnnError
+from snn.errors import InputError, SnnError
 from snn.events import EventBatch, EventStore
 from snn.files import read_json
 from tests.commands import run
@@ -51,6 +51,16 @@ def test_predictions_have_the_recorded_accuracy(finished: Path, weights, which) 
     assert spikes == pytest.approx(recorded)
     assert not trained.network.training
     assert trained.class_names == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.5])
+def test_what_counts_no_spikes_is_refused(finished: Path, value: float) -> None:
+    trained = snn.load(finished)
+    counts = torch.zeros(2, trained.data.nb_steps, trained.data.nb_units)
+    trained.predict(counts)
+    counts[1, 3, 0] = value
+    with pytest.raises(InputError, match="no counts of spikes"):
+        trained.predict(counts)
 
 
 def test_events_batches_and_counts_are_accepted(finished: Path) -> None:

@@ -319,3 +319,27 @@ def test_leaving_is_an_interruption(tmp_path: Path) -> None:
         sys.exit(-1)
     status = read_json(tmp_path / "status.json")
     assert (status["state"], status["error"]["type"]) == ("failed", "Interrupted")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_second_signal_does_not_disturb_the_end_that_the_first_began(tmp_path: Path) -> None:
+    """As Ctrl-C in a sweep: SIGINT from the terminal, then SIGTERM from the sweep."""
+    closed = []
+
+    def works() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            closed.append(True)
+            if len(closed) == 2:
+                os.kill(os.getpid(), signal.SIGINT)  # once more: somebody cannot wait
+                closed.append("not reached")
+
+    for _ in range(2):
+        path = tmp_path / "status.json"
+        with pytest.raises(Interrupted) as stop, recorded(path, {}):
+            works()
+        assert stop.value.signum == signal.SIGINT
+        assert read_json(path)["error"]["message"] == "interrupted by SIGINT"
+    assert closed == [True, True]

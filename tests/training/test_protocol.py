@@ -162,3 +162,19 @@ def test_the_result_has_them_for_both_weights(finished: Path) -> None:
         spikes = result[f"metrics.{which}.test.hidden0/spikes_per_sample"]
         arriving = result["data.test_events_per_sample"]
         assert value == pytest.approx(arriving * 24 + spikes * (24 + 4))
+
+
+def test_a_layer_that_never_spikes_is_said_once(tmp_path: Path, caplog) -> None:
+    """Two layers, of which weights that suit the input leave the second without spikes."""
+    with caplog.at_level("WARNING", "snn.training.module"):
+        run(tmp_path / "silent", *SMALL, "model.nb_hidden=[24,8]", "model.weight_scale=1e-3")
+    said = [
+        record.getMessage() for record in caplog.records if "no neuron spiked" in record.message
+    ]
+    assert [text.split(":")[0] for text in said] == ["hidden0", "hidden1"]
+    assert "in epoch 1" in said[0]
+    assert "larger model.weight_scale" in said[0]
+    caplog.clear()
+    with caplog.at_level("WARNING", "snn.training.module"):
+        run(tmp_path / "spiking", *SMALL)
+    assert "no neuron spiked" not in caplog.text
