@@ -193,7 +193,7 @@ class Composer:
         left_over = [name for name in error.names if f"{node}.{name}" not in given]
         group = node.replace(".", "/")
         if left_over and group in given:
-            return self._of_preset(group, left_over, overrides)
+            return self._of_preset(group, left_over, config, overrides)
         if f"{node}._target_" not in given or not left_over:
             return None
         values = OmegaConf.select(OmegaConf.create(config), node)
@@ -213,14 +213,35 @@ class Composer:
             f"before it sets; add {' '.join(mend)}{instead}"
         )
 
-    def _of_preset(self, group: str, names: Sequence[str], overrides: Sequence[str]) -> SnnError:
-        """That keys of a node come from a preset that was made for another choice of its group."""
+    def _of_preset(
+        self,
+        group: str,
+        names: Sequence[str],
+        config: Mapping[str, Any],
+        overrides: Sequence[str],
+    ) -> SnnError:
+        """That keys of a node come from a preset that was made for another choice of its group.
+
+        With the choice's own values of the keys that it does know, since they are the preset's too.
+        """
         chosen = {o.key_or_group: o.value() for o in parse(overrides)}
+        node = group.replace("/", ".")
+        own = OmegaConf.select(self.compose([f"{group}={chosen[group]}"]), node)
+        now = OmegaConf.select(OmegaConf.create(config), node)
+        plain = {key: value for key, value in own.items() if not OmegaConf.is_config(value)}
+        kept = [
+            f"{node}.{key}={value}"
+            for key, value in plain.items()
+            if f"{node}.{key}" not in chosen and now.get(key) != value
+        ]
         preset = next((f"{g}={chosen[g]}" for g in PRESETS if g in chosen), "another file")
-        mend = " ".join(f"~{group.replace('/', '.')}.{name}" for name in names)
+        mend = " ".join(f"~{node}.{name}" for name in names)
+        stay = (
+            f"; what else it sets is the preset's unless you say {' '.join(kept)}" if kept else ""
+        )
         return SnnError(
             f"{group}={chosen[group]}: does not know {', '.join(names)}, which {preset} sets for "
-            f"another {group}; leave them out: {mend}"
+            f"another {group}; leave them out: {mend}{stay}"
         )
 
     def _unknown(self, overrides: Sequence[str]) -> ConfigError | None:

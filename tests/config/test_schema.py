@@ -187,8 +187,11 @@ def test_a_preset_of_another_model_is_told_which_keys_to_leave_out() -> None:
     message = refusal(*chosen)
     assert message.startswith("model=se_adlif: does not know tau_mem, tau_syn")
     assert "which experiment=fashion_mnist_best sets for another model" in message
-    assert message.endswith(f"leave them out: {' '.join(left_out)}")
-    preflight([*chosen, *left_out], CONF, "train")
+    assert f"leave them out: {' '.join(left_out)};" in message
+    own = message.partition("unless you say ")[2].split()
+    assert "model.weight_scale=20.0" in own
+    assert not any("nb_hidden" in word and "400" in word for word in own)
+    preflight([*chosen, *left_out, *own], CONF, "train")
 
 
 def test_a_preset_of_spikes_is_told_all_that_means_nothing_without_them() -> None:
