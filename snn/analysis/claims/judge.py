@@ -22,7 +22,7 @@ from snn.analysis.values import label
 
 RATIO = 1.05  # the least ratio of run times that does
 # What is said of all values of a parameter, and cannot hold for some of them.
-ALL_VALUES = ("best", "same", "matters")
+ALL_VALUES = ("best", "same")
 
 
 def verdicts(study: Study, held_out: str) -> list[Finding]:
@@ -193,7 +193,7 @@ def _of_point(bench: Bench, claim: Claim) -> pd.DataFrame | None:
             frame = frame[frame[key] == (-1 if code is None else code)]
         elif {label(run.config.get(key)) == value for run in study.runs} != {True}:
             return None
-    return None if frame[list(study.keys)].empty else frame
+    return None if frame.empty else frame
 
 
 def _of_grid(start: Finding, names: Sequence[str], grid: np.ndarray, found: Evidence) -> Finding:
