@@ -9,6 +9,7 @@ import pandas as pd
 
 from snn.analysis.ablation import paired
 from snn.analysis.claims.balance import sample_overlap
+from snn.analysis.claims.estimate import counted
 from snn.analysis.difference import Difference, of_pairs, of_shares
 from snn.analysis.recommend import point_of, recommend
 from snn.analysis.records import Run
@@ -89,16 +90,17 @@ def difference_text(study: Study, found: Difference) -> str:
 def point_difference(study: Study, first: pd.Series, second: pd.Series) -> Difference | None:
     """The second point less the first; None where neither seeds nor samples tell of chance."""
     split = study.metric.split or ""
-    n, counts = study.samples(split), study.metric.is_accuracy
+    n = study.samples(split)
+    is_counted = study.metric.is_accuracy and n is not None
     found = of_pairs(
         paired(_runs_of(study, first), _runs_of(study, second)),
         sample_overlap(study, [split]) if split != "train" else 0.0,
-        2 / (12 * n**2) if counts and n else 0.0,  # two accuracies, each known to a sample
+        2 * counted(n) if is_counted else 0.0,  # of two accuracies
         study.axes.repeated.replace("seeds", "seed").replace("splits", "split"),
     )
     if found is not None:
         return found
-    if not study.metric.is_accuracy or n is None:
+    if not is_counted:
         return None
     return of_shares(float(first["value"]), float(second["value"]), n)
 

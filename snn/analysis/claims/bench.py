@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from snn.analysis.claims.balance import REPLICATE, Balanced, replicate_names, sample_overlap
-from snn.analysis.claims.estimate import LevelMeans
+from snn.analysis.claims.estimate import LevelMeans, counted
 from snn.analysis.collapse import find_collapsed
 from snn.analysis.costs import number_of
 from snn.analysis.study import Study
@@ -67,7 +67,7 @@ class Bench:
     def least(self, by: str, runs: int) -> float:
         """Variance of a mean over runs whose accuracies are counted in whole samples."""
         n = self.study.samples("train" if by == "train" else self.held_out)
-        return 0.0 if by == "seconds" or n is None else 1 / n**2 / 12 / runs
+        return 0.0 if by == "seconds" or n is None else counted(n) / runs
 
     def means(self, by: str, key: str, part: Balanced) -> LevelMeans:
         """The means of a balanced part, with what is known of their error."""

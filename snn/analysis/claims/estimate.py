@@ -66,6 +66,11 @@ class Estimate:
         return Estimate(-self.value, self.error, self.df).p_above(-limit)
 
 
+def counted(samples: int) -> float:
+    """Variance of an accuracy that is known to one of so many samples: of rounding to it."""
+    return 1 / samples**2 / 12
+
+
 def over_replicates(values: Sequence[float], overlap: float = 0.0, least: float = 0.0) -> Estimate:
     """The mean of one number per replicate, by Student's t.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from snn.analysis.claims import evidence as judged
-from snn.analysis.claims.balance import REPLICATE, balanced, whole_grid
+from snn.analysis.claims.balance import REPLICATE, Balanced, balanced, whole_grid
 from snn.analysis.claims.bench import Bench
 from snn.analysis.claims.estimate import LevelMeans, over_replicates
 from snn.analysis.claims.evidence import Evidence
@@ -51,18 +51,18 @@ def find(bench: Bench, claim: Claim, by: str) -> Finding:
         return replace(start, why="not varied")
     if claim.kind == "matters_more":
         return _matters_more(bench, start)
+    return _of_values(bench, start)
+
+
+def _of_values(bench: Bench, start: Finding) -> Finding:
+    """A claim on the values of one parameter."""
+    claim, by = start.claim, start.by
     codes = [bench.code(claim.key, value) for value in claim.named]
     missing = [v for v, code in zip(claim.named, codes, strict=True) if code is None]
     if missing:
         return replace(start, why=f"{', '.join(missing)} was not run")
     axis = bench.study.axis(claim.key)
-    needed = _needed(claim, codes, len(axis.levels))
-    part = balanced(bench.frame, bench.study.keys, claim.key, by, needed)
-    lacks = ""
-    if claim.kind in ALL_VALUES and (part is None or len(part.replicates) == 1):
-        fewer = balanced(bench.frame, bench.study.keys, claim.key, by, codes)
-        if fewer is not None and (part is None or len(fewer.replicates) > 1):
-            part, lacks = fewer, "not all values were run with the same other parameters"
+    part, lacks = _compared(bench, claim, by, codes)
     if part is None:
         return replace(start, why="no other parameters were run with each of these values")
     start = replace(
@@ -77,12 +77,23 @@ def find(bench: Bench, claim: Claim, by: str) -> Finding:
         return replace(start, why="all runs collapsed")
     means = bench.means(by, claim.key, part)
     judge = _judge(bench, claim, by, [part.levels.index(code) for code in codes], part.levels)
-    if judge is None:
-        unknown = "the number of classes is unknown"
-        alone = "no value on the other side was run"
-        return replace(start, why=alone if claim.kind == "best" else unknown)
+    if isinstance(judge, str):
+        return replace(start, why=judge)
     alone = judge(replace(means, pooled=False)).p_for
     return replace(start, evidence=judge(means), p_own=alone)
+
+
+def _compared(
+    bench: Bench, claim: Claim, by: str, codes: Sequence[int]
+) -> tuple[Balanced | None, str]:
+    """The runs that a claim is judged by, and why it cannot hold by them; empty if it can."""
+    select = partial(balanced, bench.frame, bench.study.keys, claim.key, by)
+    part = select(_needed(claim, codes, len(bench.study.axis(claim.key).levels)))
+    if claim.kind in ALL_VALUES and (part is None or len(part.replicates) == 1):
+        fewer = select(codes)
+        if fewer is not None and (part is None or len(fewer.replicates) > 1):
+            return fewer, "not all values were run with the same other parameters"
+    return part, ""
 
 
 def _needed(claim: Claim, codes: Sequence[int], count: int) -> list[int]:
@@ -104,8 +115,11 @@ def _mixed(frame: pd.DataFrame) -> bool:
 
 def _judge(
     bench: Bench, claim: Claim, by: str, at: Sequence[int], levels: Sequence[int]
-) -> Callable[[LevelMeans], Evidence] | None:
-    """How means of ``levels`` are held against a claim that names those at the places ``at``."""
+) -> Callable[[LevelMeans], Evidence] | str:
+    """How means of ``levels`` are held against a claim that names those at the places ``at``.
+
+    Or why they cannot be.
+    """
     margin = margin_of(by)
     if claim.kind in ("rises", "falls", "jumps"):
         return partial(_directed, claim=claim, at=at, margin=margin)
@@ -113,10 +127,12 @@ def _judge(
         sides = {"more": range(at[0] + 1, len(levels)), "less": range(at[0])}
         beyond = tuple(sides.get(claim.or_beyond, ()))
         if len(beyond) + 1 == len(levels):
-            return None
+            return "no value on the other side was run"
         return partial(judged.best, level=at[0], margin=margin, beyond=beyond)
     if claim.kind == "collapses":
-        return partial(_collapsed, at=at[0], chance=c) if (c := bench.study.chance) else None
+        chance = bench.study.chance
+        unknown = "the number of classes is unknown"
+        return partial(_collapsed, at=at[0], chance=chance) if chance else unknown
     return partial({"matters": judged.differ, "same": judged.same}[claim.kind], margin=margin)
 
 
