@@ -95,6 +95,8 @@ def _said(problem: Mapping[str, Any]) -> str:
     limits = problem.get("ctx", {})
     if problem["type"] == "value_error":
         return str(limits["error"])
+    if problem["type"] in ("list_type", "tuple_type"):
+        return "a list"
     if problem["type"] == "too_short":
         return f"a list of at least {limits['min_length']}"
     if problem["type"] == "too_long":

@@ -17,7 +17,7 @@ from snn.config.groups import (
     logger_of_run,
     loggers_of,
     meter_of,
-    partial_of,
+    model_of,
 )
 from snn.config.identity import flatten, task_config
 from snn.config.trainer import make_trainer
@@ -90,8 +90,6 @@ def build(
     """
     # What costs nothing comes first: what it refuses is known before any data are loaded.
     datamodule = datamodule_of(config)
-    make_model = partial_of(config, "model")
-    optimizer, scheduler = partial_of(config, "optimizer"), partial_of(config, "scheduler")
     callbacks = callbacks_of(config)
     meter = meter_of(config)
     loggers = [
@@ -100,7 +98,7 @@ def build(
 
     datamodule.prepare_data()
     datamodule.setup("fit")
-    module = make_model(data=data_spec(datamodule), optimizer=optimizer, scheduler=scheduler)
+    module = model_of(config, data_spec(datamodule))
     callbacks = _that_can_work(callbacks, datamodule)
     hyper_parameters = callbacks.get("hyper_parameters")
     if hyper_parameters is not None:

@@ -26,6 +26,8 @@ from snn.energy import Counter, Meter
 from snn.errors import ConfigError, SnnError
 from snn.training.callbacks import WeightAverage
 from snn.training.loggers import EpochTable
+from snn.training.model_options import DataSpec
+from snn.training.module import SpikingClassifier
 from snn.training.trackers import Mlflow, Wandb
 
 # What the module logs while it trains.
@@ -198,6 +200,44 @@ def partial_of(config: Mapping[str, Any], group: str) -> partial | None:
         needs = {"model": "the data", "optimizer": "parameters", "scheduler": "an optimizer"}[group]
         raise ConfigError(f"{group}._partial_", None, f"true: it is made when there is {needs}")
     return make(node)
+
+
+def model_of(config: Mapping[str, Any], data: DataSpec) -> SpikingClassifier:
+    """The network and what trains it, for data of these sizes.
+
+    Raises:
+        SnnError: it refuses its parameters.
+    """
+    given = {name: partial_of(config, name) for name in ("optimizer", "scheduler")}
+    try:
+        return partial_of(config, "model")(data=data, **given)
+    except ConfigError as error:
+        if error.key.split(".")[0] in config:
+            raise
+        # Layers know their own parameters only, not where in a configuration they stand.
+        raise ConfigError(f"model.{error.key}", error.value, error.allowed) from None
+
+
+def model_beforehand(config: Mapping[str, Any]) -> None:
+    """Make the model for data that are not loaded, with stand-ins for sizes that only they know.
+
+    Raises:
+        SnnError: it refuses its parameters.
+    """
+    data = datamodule_of(config)
+    weights = config["model"].get("class_weights")  # whose number is judged with the data
+    classes = getattr(data, "nb_classes", len(weights) if isinstance(weights, list) else 2)
+    with torch.random.fork_rng(devices=[]):
+        model_of(
+            config,
+            DataSpec(
+                nb_units=getattr(data, "nb_units", 1),
+                nb_classes=classes,
+                time_step=data.time_step,
+                analog=data.analog,
+                class_counts=(1,) * classes,
+            ),
+        )
 
 
 def train_for_nothing(config: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from snn.config.groups import (
     callbacks_of,
     datamodule_of,
     meter_of,
-    partial_of,
+    model_beforehand,
     rehearse_loggers,
     train_for_nothing,
 )
@@ -35,7 +35,7 @@ def rehearse(config: Mapping[str, Any], *, here: bool, done: MutableSet[str] | N
     config = {**config, "trainer": {**config["trainer"], **elsewhere}}
     steps: tuple[tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Any]], ...] = (
         (("data", "augment"), datamodule_of),
-        (("model",), lambda config: partial_of(config, "model")),
+        (("model", "data", "optimizer", "scheduler"), model_beforehand),
         (("callbacks", "trainer"), callbacks_of),
         (("logger",), rehearse_loggers),
         (("energy",), meter_of),

@@ -100,8 +100,8 @@ class NeuronLayer(HiddenLayer):
         known = {"initial": neuron.parameters, "learn": neuron.parameters, "start": neuron.states}
         for key, given in (("initial", initial), ("learn", learn), ("start", start)):
             if unknown := sorted(set(given or {}) - set(known[key])):
-                names = ", ".join(known[key])
-                raise ConfigError(f"{key}.{unknown[0]}", given[unknown[0]], f"of one of {names}")
+                allowed = f"left out: {type(neuron).__name__} has only {', '.join(known[key])}"
+                raise ConfigError(f"{key}.{unknown[0]}", given[unknown[0]], allowed)
         self.weight = weight_matrix(nb_inputs, nb_units, weight_scale, fan, weight_spread)
         self.recurrent_weight = (
             recurrent_matrix(nb_units, recurrent_weight_scale, fan, recurrent_spread)

@@ -50,7 +50,7 @@ class NeuronParameter(nn.Module):
             ends = tuple(initial) if isinstance(initial, list | tuple) else (initial, initial)
         low, high = parameter.low, parameter.high
         if len(ends) != 2 or not low <= ends[0] <= ends[1] <= high:
-            allowed = f"a number or [low, high] between {low:g} and {high:g}"
+            allowed = f"a number, or [low, high] with low <= high, between {low:g} and {high:g}"
             raise ConfigError(f"initial.{name}", initial, allowed)
         if parameter.is_time_constant and not 0 < math.exp(-time_step / max(ends[0], 1e-9)) < 1:
             raise ConfigError(f"initial.{name}", initial, f"of the order of {time_step} ms")

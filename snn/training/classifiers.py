@@ -80,6 +80,11 @@ class LIFOptions(Options):
     detach_reset: bool = True
     timing: Timing | None = None
 
+    def __post_init__(self) -> None:
+        if self.tau_distribution and self.tau_mem_spread is self.tau_syn_spread is None:
+            allowed = "null without model.tau_mem_spread or model.tau_syn_spread: nothing is drawn"
+            raise ConfigError("model.tau_distribution", self.tau_distribution, allowed)
+
     def decays(self, time_step: float) -> tuple[float, float]:
         """Decay per step of synaptic current and membrane potential."""
         return (
@@ -115,8 +120,8 @@ def recurrent_lif(
 ) -> SpikingClassifier:
     """Hidden layers of recurrent current-based LIF neurons with a leaky readout (thesis ch. 2-3).
 
-    The readout has the hidden layers' time constants and weight scale unless it is given its own;
-    ``leak_scaled_input`` means hidden layers and readout.
+    The readout has the hidden layers' time constants and the last one's weight scale unless it is
+    given its own; ``leak_scaled_input`` means hidden layers and readout.
 
     Args:
         data: sizes and time step, from the data module.
@@ -153,7 +158,7 @@ def recurrent_lif(
         allowed = "late with model.delays, model.bias or model.normalize"
         raise ConfigError("model.timing", "prompt", allowed)
 
-    def layer(nb_inputs: int, units: int) -> HiddenLayer:
+    def layer(nb_inputs: int, units: int, options: HiddenOptions) -> HiddenLayer:
         of_layer = {"alpha": syn, "beta": mem}
         decays = {name: neuron.each(name, decay, units) for name, decay in of_layer.items()}
         if declared:  # the same neurons by their declaration, whose layers have all of these
@@ -164,11 +169,11 @@ def recurrent_lif(
                 initial={name: _tau(decay) for name, decay in decays.items()},
                 learn=learn,
                 start={"u": dynamics.initial_potential},
-                **hidden.of_neurons(),
+                **options.of_neurons(),
             )
         of_decays = {f"learn_{name}": value for name, value in learn.items()}
         return RecurrentLIF(
-            nb_inputs, units, **decays, dynamics=dynamics, **of_decays, **hidden.of_lif()
+            nb_inputs, units, **decays, dynamics=dynamics, **of_decays, **options.of_lif()
         )
 
     layers, last = hidden.layers(encoding.nb_units if encoding else data.nb_units, layer)
@@ -178,7 +183,7 @@ def recurrent_lif(
         hidden.fan,
         syn=syn,
         mem=mem,
-        weight_scale=hidden.weight_scale,
+        weight_scale=hidden.of_each()[-1].weight_scale,
         timing=dynamics.timing,
     )
     return SpikingClassifier(

@@ -28,6 +28,7 @@ from snn.training.model_options import (
     LossOptions,
     ReadoutOptions,
     RegularizerOptions,
+    Scales,
     decay_of,
 )
 from snn.training.module import SpikingClassifier
@@ -49,9 +50,9 @@ class NeuronLayerOptions(HiddenOptions):
     self_recurrence: bool = True
     bias: bool = False
     scale: Positive = 10.0
-    weight_scale: NonNegative = 1.0
+    weight_scale: Scales = 1.0
     weight_spread: Literal["normal", "uniform"] = "uniform"
-    recurrent_weight_scale: NonNegative = 1.0
+    recurrent_weight_scale: Scales = 1.0
     recurrent_spread: Spread = "orthogonal"
 
     def of_neurons(self) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def network_of(
     mem = decay_of("model.encoder_tau", None, encoder.encoder_tau, step) if data.analog else 0.0
     encoding = encoder.make(data, mem, hidden)
 
-    def layer(nb_inputs: int, units: int) -> HiddenLayer:
+    def layer(nb_inputs: int, units: int, options: HiddenOptions) -> HiddenLayer:
         return NeuronLayer(
             nb_inputs,
             units,
@@ -127,7 +128,7 @@ def network_of(
             step,
             initial=_given(initial),
             learn=_given(learn),
-            **hidden.of_neurons(),
+            **options.of_neurons(),
         )
 
     layers, last = hidden.layers(encoding.nb_units if encoding else data.nb_units, layer)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -28,6 +28,7 @@ from snn.training.losses import ClassificationLoss, LossName, Reduction, SpikeRe
 
 OpenUnit = Annotated[float, Field(gt=0, lt=1)]
 Size = Count
+Scales = NonNegative | Annotated[list[NonNegative], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class HiddenOptions(Options):
             step.
         surrogate: shape of the surrogate derivative.
         scale: its steepness.
-        weight_scale: standard deviation of feed-forward weights times sqrt(fan).
+        weight_scale: standard deviation of feed-forward weights times sqrt(fan); a list has one
+            for each layer.
         recurrent_weight_scale: the same of recurrent weights.
         fan: fan-``in`` (SpyTorch) or fan-``out`` (thesis fig. 9) in those.
         bias: a learned bias of each hidden neuron's drive.
@@ -76,8 +78,8 @@ class HiddenOptions(Options):
     recurrence: Recurrence = "previous"
     surrogate: SurrogateName = "fast_sigmoid"
     scale: Positive = 100.0
-    weight_scale: NonNegative = 0.2
-    recurrent_weight_scale: NonNegative = 0.2
+    weight_scale: Scales = 0.2
+    recurrent_weight_scale: Scales = 0.2
     fan: Fan = "in"
     bias: bool | None = None
     normalize: Normalize | None = None
@@ -91,12 +93,27 @@ class HiddenOptions(Options):
         return self.delays is not None and self.delays.some
 
     def layers(
-        self, nb_inputs: int, make: Callable[[int, int], HiddenLayer]
+        self, nb_inputs: int, make: Callable[[int, int, Self], HiddenLayer]
     ) -> tuple[list[HiddenLayer], int]:
-        """Layers one after another, made from their numbers of inputs and neurons, and the number
-        of the last one's neurons."""
-        units = sizes_of(self.nb_hidden)
-        return [make(*sizes) for sizes in pairwise([nb_inputs, *units])], units[-1]
+        """Layers one after another, made from their numbers of inputs and neurons and the options
+        of each, and the number of the last one's neurons."""
+        units, each = sizes_of(self.nb_hidden), self.of_each()
+        sizes = pairwise([nb_inputs, *units])
+        return [make(*size, one) for size, one in zip(sizes, each, strict=True)], units[-1]
+
+    def of_each(self) -> list[Self]:
+        """The options of each layer alone, whose scales are numbers.
+
+        Raises:
+            ConfigError: a list of scales is not as long as there are layers.
+        """
+        count = len(sizes_of(self.nb_hidden))
+        names = "weight_scale", "recurrent_weight_scale"
+        scales = {name: _for_each(f"model.{name}", getattr(self, name), count) for name in names}
+        return [
+            replace(self, **{name: values[i] for name, values in scales.items()})
+            for i in range(count)
+        ]
 
     def of_lif(self) -> dict[str, Any]:
         """What :class:`snn.network.layers.RecurrentLIF` takes of them."""
@@ -246,6 +263,16 @@ class RegularizerOptions(Options):
 def sizes_of(nb_hidden: int | Sequence[int]) -> list[int]:
     """Neurons of each hidden layer."""
     return [nb_hidden] if isinstance(nb_hidden, int) else list(nb_hidden)
+
+
+def _for_each(key: str, scales: float | Sequence[float], count: int) -> list[float]:
+    """A scale of weights for each of the hidden layers."""
+    if not isinstance(scales, Sequence):
+        return [scales] * count
+    if len(scales) != count:
+        allowed = f"a number, or a list of {count}: one for each hidden layer of model.nb_hidden"
+        raise ConfigError(key, list(scales), allowed)
+    return list(scales)
 
 
 def decay_of(key: str, factor: float | None, tau: float, time_step: float) -> float:

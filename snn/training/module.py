@@ -163,15 +163,18 @@ class SpikingClassifier(pl.LightningModule):
 
         Nothing passes through such a layer, and with it the weights of all later ones are lost.
         """
-        for i in range(len(getattr(self.network, "hidden", ()))):
+        layers = len(getattr(self.network, "hidden", ()))
+        each = " (a list has one for each layer)" if layers > 1 else ""
+        for i in range(layers):
             silent = values.get(f"running/hidden{i}/silent_share") == 1.0
             if silent and i not in self.told_silent:
                 self.told_silent.add(i)
                 logger.warning(
                     "hidden%d: no neuron spiked in epoch %d, so that nothing passes this layer; "
-                    "try a larger model.weight_scale or a smaller model.regularizer",
+                    "try a larger model.weight_scale%s or a smaller model.regularizer",
                     i,
                     self.current_epoch + 1,
+                    each,
                 )
 
     def _step_plateaus(self) -> None:

@@ -133,10 +133,33 @@ def test_every_augmentation_composes_and_shows_its_parameters(choice: str) -> No
         ("model.tau_distribution=cauchy", "model.tau_distribution='cauchy': must be 'log_uniform'"),
         ("model.label_smoothing=1", "model.label_smoothing=1: must be less than 1"),
         ("scheduler=null", "scheduler=None: must be one of constant"),
+        ("model.weight_scale=much", "model.weight_scale='much': must be number or a list"),
+        ("model.weight_scale=[0.2,1]", "must be a number, or a list of 1: one for each hidden"),
+        ("model.tau_distribution=gamma", "must be null without model.tau_mem_spread"),
     ],
 )
 def test_refused(override: str, says: str) -> None:
     assert says in refusal(override)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["model=lif", "model.initial.beta=[20,10]"], "model.initial.beta=[20, 10]: must be a num"),
+        (["model.recurrent=false", "model.delays.recurrent=[0,5]"], "model.delays.recurrent=[0, "),
+        (["model=se_adlif", "model.bias=true", "model.normalize=batch"], "model.bias=True: must"),
+        (["data=tbl", "model.tau_mem=1e-9"], "must be of the order of the time step, 2.0 ms"),
+        (["data=randman", "model.class_weights=[1,2]"], "must be 10 numbers, one for each class"),
+    ],
+)
+def test_a_network_that_cannot_be_made_is_refused_before_data_are_loaded(
+    overrides: list[str], says: str
+) -> None:
+    assert says in refusal(*overrides)
+
+
+def test_what_only_the_data_know_is_left_to_them() -> None:
+    preflight(["data=shd", "model.class_weights=[1,2,3]"], CONF, "train")
 
 
 @pytest.mark.parametrize(

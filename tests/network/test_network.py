@@ -37,6 +37,18 @@ def test_sizes_follow_data_and_layers() -> None:
     assert [tuple(c.shape) for c in output.spike_counts] == [(4, 6), (4, 5)]
 
 
+@pytest.mark.parametrize("bias", [None, True])  # the layer in einsum, and the declared neurons'
+def test_each_layer_may_have_a_scale_of_its_own(bias: bool | None) -> None:
+    net = network(nb_hidden=[64, 64], weight_scale=[2.0, 6.0], recurrent_weight_scale=1, bias=bias)
+    stds = [layer.weight.std().item() for layer in net.hidden]
+    assert stds == pytest.approx([2 / math.sqrt(8), 6 / math.sqrt(64)], rel=0.15)
+    assert net.readout.weight.std().item() == pytest.approx(6 / math.sqrt(64), rel=0.25)
+    recurrent = [layer.recurrent_weight.std().item() for layer in net.hidden]
+    assert recurrent == pytest.approx([1 / 8, 1 / 8], rel=0.1)
+    with pytest.raises(ConfigError, match=r"model\.recurrent_weight_scale=\[1\.0\]: .* of 2"):
+        network(nb_hidden=[6, 5], recurrent_weight_scale=[1.0])
+
+
 def test_analog_input_gets_an_encoder() -> None:
     net = network(ANALOG, encoder_copies=3)
     assert net.encoder.gain.shape == (12,)
