@@ -126,7 +126,8 @@ def narrowed(study: Study, found: Sequence[Region], directory: Path) -> str | No
         return None
     by_key = {region.axis.key: region for region in found}
     written = plan.about.get("written") or {}
-    words = [*shlex.split(program("train")), "-m", *plan.search, *plan.fixed]
+    words = [*shlex.split(program("train")), "-m"]
+    words += [*study.runs[0].elsewhere, *plan.search, *plan.fixed]
     for key, dimension in plan.space.items():
         values = by_key[key].override if key in by_key else _as_it_was(dimension)
         words.append(f"{written.get(key, key)}={values}")

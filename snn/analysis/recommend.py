@@ -170,6 +170,7 @@ def _command(study: Study, directory: Path, extended: Axis, value: str) -> str:
     words = [
         *shlex.split(program("train")),
         "-m",
+        *study.runs[0].elsewhere,
         *(f"{k}={v}" for k, v in study.axes.common.items()),
     ]
     for axis in study.axes.axes:

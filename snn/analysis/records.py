@@ -57,6 +57,12 @@ class Run:
     stamp: tuple[int, ...] = ()
 
     @property
+    def elsewhere(self) -> list[str]:
+        """The override that says where configuration files of the user's own lie, if any do."""
+        words = self.status.get("overrides")
+        return [str(w) for w in words or [] if str(w).startswith("hydra.searchpath=")]
+
+    @property
     def data(self) -> str:
         """Name of the data set, e.g. ``shd``."""
         target = str(self.config.get("data._target_", "unknown"))
@@ -216,4 +222,4 @@ def _overrides(overrides: object) -> dict[str, str]:
     if not isinstance(overrides, list):
         return {}
     pairs = (str(override).partition("=") for override in overrides)
-    return {key.lstrip("+~"): value for key, _, value in pairs}
+    return {k.lstrip("+~"): value for k, _, value in pairs if not k.startswith("hydra.")}

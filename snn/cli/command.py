@@ -20,7 +20,8 @@ from hydra.types import RunMode
 
 from snn.cli.going_on import command, with_recorded
 from snn.cli.words import script
-from snn.config.compose import Composer, parse, searched
+from snn.config.compose import Composer
+from snn.config.overrides import parse, search_path, searched
 from snn.errors import DataError, Refused, SnnError, SweepError
 from snn.places import program
 from snn.runs.directory import RunDirectory
@@ -76,7 +77,7 @@ def preflight(arguments: Sequence[str], config_dir: Path, config_name: str) -> N
     with initialize_config_dir(str(config_dir), version_base="1.3", job_name="train"):
         search = searched(args.overrides)
         if args.config_dir:
-            search.append(_search_path(args.config_dir))
+            search += search_path([f"file://{_folder(args.config_dir)}"])
         composer = Composer(config_dir, config_name, search)
         hydra = composer.settings(args.overrides, RunMode.MULTIRUN).hydra
         if args.multirun or hydra.mode == RunMode.MULTIRUN:
@@ -85,8 +86,8 @@ def preflight(arguments: Sequence[str], config_dir: Path, config_name: str) -> N
             _check_run(composer, args.overrides)
 
 
-def _search_path(folder: str) -> str:
-    """What ``--config-dir`` means, as an override.
+def _folder(folder: str) -> Path:
+    """The folder of ``--config-dir``.
 
     Raises:
         SnnError: there is no such folder.
@@ -94,8 +95,7 @@ def _search_path(folder: str) -> str:
     path = Path(folder).absolute()
     if not path.is_dir():
         raise SnnError(f"--config-dir {folder}: no such folder")
-    quoted = str(path).replace("'", r"\'")
-    return f"hydra.searchpath=['file://{quoted}']"
+    return path
 
 
 def _check_run(composer: Composer, overrides: Sequence[str]) -> None:

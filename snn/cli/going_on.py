@@ -33,7 +33,7 @@ def with_recorded(arguments: Sequence[str]) -> list[str]:
         return list(arguments)
     from hydra._internal.utils import get_args_parser
 
-    from snn.config.compose import parse
+    from snn.config.overrides import SEARCH_PATH, parse
     from snn.runs.directory import RunDirectory
 
     options = get_args_parser().parse_args(list(arguments))
@@ -53,7 +53,8 @@ def with_recorded(arguments: Sequence[str]) -> list[str]:
     for o in recorded:
         said = given.get(o.key_or_group)
         new_key = o.is_add() and said is not None and not said.is_add()
-        if o.key_or_group != CHECKPOINT and (said is None or new_key):
+        elsewhere = o.key_or_group == SEARCH_PATH and options.config_dir
+        if o.key_or_group != CHECKPOINT and not elsewhere and (said is None or new_key):
             added.append(str(o.input_line))
     if any(o.key_or_group == "sweep" for o in recorded):
         added.append("hydra.mode=RUN")  # a point of it alone

@@ -37,6 +37,7 @@ def main(config_dir: Path, arguments: Sequence[str] | None = None) -> int:
 
     import hydra
 
+    import_from_here()
     from snn.cli.command import run_cli
 
     command = hydra.main(version_base="1.3", config_path=str(config_dir), config_name="train")(task)
@@ -44,8 +45,7 @@ def main(config_dir: Path, arguments: Sequence[str] | None = None) -> int:
 
 
 def installed() -> int:
-    """``snn-train``: the same from any folder, with what can be imported there."""
-    import_from_here()
+    """``snn-train``: the same, with the configuration files that were installed."""
     return main(own_config_dir())
 
 
@@ -77,6 +77,7 @@ def single(cfg: DictConfig, settings: DictConfig) -> dict[str, Any]:
     from snn.cli.printout import print_result
     from snn.cli.words import near
     from snn.config.compose import resolved
+    from snn.config.overrides import search_path_of
     from snn.config.schema import check
     from snn.errors import Refused, SnnError
     from snn.runs import Interrupted, RunDirectory
@@ -86,7 +87,7 @@ def single(cfg: DictConfig, settings: DictConfig) -> dict[str, Any]:
     try:
         config = resolved(cfg)
         check(config)
-        overrides = list(settings.overrides.task)
+        overrides = [*search_path_of(settings), *settings.overrides.task]
         log.info("run %s", near(run.path))
         result = train(config, run, overrides, progress_style(cfg.progress))
     except SnnError as error:

@@ -11,15 +11,15 @@ from hydra import compose
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snn.config.hints import meaningless, unknown_key
 from snn.config.identity import flatten
+from snn.config.overrides import folders_of, parse
 from snn.config.schema import UnknownKey, check
 from snn.errors import ConfigError, SnnError
 
@@ -46,20 +46,6 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError(key, None, f"given and resolvable ({_first_line(error)})") from None
 
 
-def parse(overrides: Sequence[str]) -> list[Override]:
-    """Parsed overrides; where Hydra is initialised, globs of group choices work too.
-
-    Raises:
-        ConfigError: one of them cannot be parsed.
-    """
-    loader = GlobalHydra.instance().config_loader() if GlobalHydra().is_initialized() else None
-    try:
-        return OverridesParser.create(loader).parse_overrides(list(overrides))
-    except OverrideParseException as error:
-        allowed = f"key=value ({_first_line(error)})"
-        raise ConfigError("command line", error.override, allowed) from None
-
-
 class Composer:
     """Composes and checks configurations, and says in the user's terms what is wrong with them.
 
@@ -74,7 +60,7 @@ class Composer:
 
     def __init__(self, config_dir: Path, config_name: str, search: Sequence[str] = ()) -> None:
         self.config_dir, self.config_name, self.search = config_dir, config_name, list(search)
-        self.others = _folders(search)
+        self.others = folders_of(search)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._rehearsed: set[str] = set()
 
@@ -265,18 +251,6 @@ class Composer:
                     return ConfigError(key, override.value(), why)
                 return ConfigError(key, override.value(), unknown_key(key, known, parents))
         return None
-
-
-def searched(overrides: Sequence[str]) -> list[str]:
-    """The overrides that say where else configuration files lie."""
-    return [line for line in overrides if line.lstrip("+").startswith("hydra.searchpath=")]
-
-
-def _folders(search: Sequence[str]) -> list[Path]:
-    """The folders that overrides of ``hydra.searchpath`` name."""
-    values = [override.value() for override in parse(search)]
-    paths = [str(path) for value in values if isinstance(value, list) for path in value]
-    return [Path(path.removeprefix("file://")) for path in paths if "pkg://" not in path]
 
 
 def _target_of(file: Path) -> str | None:

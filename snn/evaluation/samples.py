@@ -6,8 +6,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from snn.config.compose import parse
 from snn.config.groups import datamodule_of
+from snn.config.overrides import parse
 from snn.config.schema import check
 from snn.data.base import SpikeDataModule
 from snn.data.samples import Split

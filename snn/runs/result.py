@@ -5,7 +5,8 @@ Keys are dotted and their values plain, but for ``config`` (nested) and ``overri
 ==============================  ===================================================================
 ``schema_version``              1; raised whenever a key changes its meaning or goes away
 ``config``, ``config_hash``     resolved configuration; hash of its part that decides the result
-``overrides``                   task overrides of the command line
+``overrides``                   task overrides of the command line, after that of
+                                ``hydra.searchpath`` where configuration files were the user's own
 ``seed``                        the run's seed
 ``metrics.final.<split>.<m>``   of the weights after the last epoch; split is ``train``, ``val``,
                                 ``test`` or ``test_unheard``, m ``accuracy``, ``loss`` (``nll`` +

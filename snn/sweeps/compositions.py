@@ -10,7 +10,8 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from snn.config.compose import Composer, parse
+from snn.config.compose import Composer
+from snn.config.overrides import parse
 
 # Keys of Hydra's own that say where a point lies, and choose no file.
 PLACE = ("hydra.sweep.dir", "hydra.sweep.subdir")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snn.config.compose import parse
+from snn.config.overrides import parse
 from snn.errors import SnnError
 from snn.runs.edge import Edge
 from snn.runs.state import State

@@ -15,6 +15,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from snn.config.overrides import search_path_of
 from snn.errors import BusyError, PrunedError, RunError, SnnError
 from snn.runs import RunDirectory, config_hash, read_json, write_json
 from snn.runs.state import State, look
@@ -81,10 +82,11 @@ def job_of(config: Mapping[str, Any], settings: DictConfig) -> Job:
     config = dict(config)
     launcher = OmegaConf.to_container(settings.launcher)
     config["threads"] = config["threads"] or threads_of_job(launcher)
+    recorded = [o for o in settings.overrides.task if not o.startswith(NOT_RECORDED)]
     return Job(
         config=config,
         path=Path(settings.runtime.output_dir),
-        overrides=[o for o in settings.overrides.task if not o.startswith(NOT_RECORDED)],
+        overrides=[*search_path_of(settings), *recorded],
         progress="none" if config["progress"] == "none" else "lines",
         logging=_log_config(settings, console=config["progress"] == "lines"),
     )

@@ -11,8 +11,9 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-from snn.config.compose import Composer, parse
+from snn.config.compose import Composer
 from snn.config.identity import NOT_TASK, config_hash, flatten
+from snn.config.overrides import parse
 from snn.errors import ConfigError, SnnError
 from snn.runs.directory import RunDirectory
 from snn.runs.sweep_plan import planned_points

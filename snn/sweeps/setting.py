@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from snn.config.compose import Composer
+from snn.config.overrides import search_path_of
 from snn.errors import ConfigError
 from snn.runs.sweep_plan import PLAN
 from snn.sweeps.compositions import Compositions
@@ -141,11 +142,7 @@ def make_setting(
     """The setting of a multirun, as Hydra describes it."""
     sources = config.hydra.runtime.config_sources
     config_dir = next(Path(source.path) for source in sources if source.provider == "main")
-    others = [
-        s.path for s in sources if s.provider.startswith(("command-line", "hydra.searchpath"))
-    ]
-    search = [f"hydra.searchpath={[f'file://{path}' for path in others]}"] if others else []
-    composer = Composer(config_dir, config.hydra.job.config_name, search)
+    composer = Composer(config_dir, config.hydra.job.config_name, search_path_of(config.hydra))
     for talker in TALKERS:
         logging.getLogger(talker).setLevel(logging.WARNING)
     launcher = Plugins.instance().instantiate_launcher(

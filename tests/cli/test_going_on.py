@@ -50,6 +50,14 @@ def test_a_point_of_a_sweep_goes_on_by_itself(tmp_path: Path) -> None:
     preflight(["sweep=randman", "hydra.mode=RUN", "hydra.run.dir=nowhere"], ROOT / "conf", "train")
 
 
+def test_a_folder_of_configurations_is_named_once(tmp_path: Path) -> None:
+    elsewhere = "hydra.searchpath=['file:///lab']"
+    alone = record(tmp_path, overrides=[elsewhere, "seed=3"])
+    assert with_recorded(alone) == [elsewhere, "seed=3", *alone]
+    moved = ["--config-dir", "new", *alone]
+    assert with_recorded(moved) == ["--config-dir", "new", "seed=3", *alone]
+
+
 def test_an_older_run_is_known_by_hydras_record(tmp_path: Path) -> None:
     alone = record(tmp_path, overrides=None)
     (tmp_path / ".hydra").mkdir()
@@ -81,7 +89,7 @@ def test_the_command_that_goes_on_can_be_pasted(name: str, tmp_path: Path) -> No
     before = [*STARTED, "hydra.run.dir=old", "ckpt_path=last"]
     words = shlex.split(going_on(before, tmp_path / name))[2:]
     assert words[:-2] == STARTED
-    from snn.config.compose import parse
+    from snn.config.overrides import parse
 
     place, last = parse(words[-2:])
     assert place.value().replace("\\${", "${") == str(tmp_path / name)

@@ -11,6 +11,9 @@ import pytest
 from pydantic import Field
 
 from snn import places
+from snn.analysis.choice import best_command
+from snn.analysis.records import read_records
+from snn.analysis.study import studies
 from snn.config.schema import check
 from snn.data import Randman
 from snn.errors import ConfigError
@@ -63,6 +66,33 @@ def test_points_of_a_sweep_find_it(own: Path, tmp_path: Path, how: str) -> None:
     done = command("-m", *words[how], "experiment=mine", *sweep)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("_mine-") == 2
+
+
+def test_what_is_printed_and_recorded_finds_it_again(own: Path, tmp_path: Path) -> None:
+    """The grid that is proposed, the run that goes on, and the sweep's best point."""
+    small = [word for word in SMALL if not word.startswith("model.nb_hidden")]
+    run, sweep = tmp_path / "run", tmp_path / "sweep"
+    folder = ("--config-dir", str(own))
+    done = command(*folder, "experiment=mine", *small, f"hydra.run.dir={run}")
+    assert done.returncode == 0, done.stderr
+    proposed = next(line for line in done.stdout.splitlines() if line.startswith("A small grid"))
+    words = shlex.split(proposed.partition(":")[2])
+    again = command(*words[words.index("-m") :], "sweep.dry_run=true", f"hydra.sweep.dir={sweep}")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.endswith("4 points: 4 new\n")
+
+    done = command(f"hydra.run.dir={run}", "ckpt_path=last", "trainer.max_epochs=4")
+    assert done.returncode == 0, done.stderr
+    assert read_json(run / "config.json")["model"]["nb_hidden"] == 20
+
+    points = ("seed=1", "model.scale=10,20", f"hydra.sweep.dir={sweep}")
+    done = command("-m", *folder, "experiment=mine", *small, *points)
+    assert done.returncode == 0, done.stderr
+    (study,) = studies(read_records(sweep), None)
+    words = shlex.split(best_command(study))
+    words = words[words.index(*study.runs[0].elsewhere) :]
+    again = command(*words, f"hydra.run.dir={tmp_path / 'best'}")
+    assert again.returncode == 0, again.stderr
 
 
 def test_its_errors_are_found_before_anything_runs(own: Path, tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ class TestParameters:
             NeuronParameter("tau", self.time_constant, 3, 1.0, initial)
 
     def test_names_that_the_neuron_does_not_have_are_refused(self):
-        with pytest.raises(ConfigError, match=r"initial.tau=1.0: must be of one of alpha"):
+        with pytest.raises(ConfigError, match=r"initial.tau=1.0: must be left out: SEAdLIF has"):
             NeuronLayer(3, 4, SEAdLIF(), initial={"tau": 1.0})
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from snn.config.compose import parse
+from snn.config.overrides import parse
 from snn.runs import RunDirectory, read_json
 from snn.sweeps.hydra import job_overrides
 from snn.sweeps.points import Point

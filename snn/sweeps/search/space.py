@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 
-from snn.config.compose import parse
+from snn.config.overrides import parse
 from snn.errors import SnnError
 from snn.runs.search_plan import Dimension
 
