@@ -38,7 +38,7 @@ def run_cli(main: Callable[[], Any], arguments: Sequence[str], config_dir: Path)
     """
     full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     try:
-        arguments = with_recorded(arguments)
+        arguments = with_recorded(options_first(arguments))
         sys.argv[1:] = arguments  # which Hydra reads
         preflight(arguments, config_dir, "train")
         main()
@@ -59,6 +59,15 @@ def run_cli(main: Callable[[], Any], arguments: Sequence[str], config_dir: Path)
     return 0
 
 
+def options_first(arguments: Sequence[str]) -> list[str]:
+    """A command line as Hydra's parser takes it: ``seed=1 -m lr=1,2`` is ``-m seed=1 lr=1,2``."""
+    overrides = get_args_parser().parse_intermixed_args(list(arguments)).overrides
+    options = list(arguments)
+    for override in overrides:
+        options.remove(override)
+    return [*options, *overrides]
+
+
 def preflight(arguments: Sequence[str], config_dir: Path, config_name: str) -> None:
     """Compose and check what a command line asks for, before Hydra or anything else begins.
 
@@ -68,6 +77,8 @@ def preflight(arguments: Sequence[str], config_dir: Path, config_name: str) -> N
         SnnError: something is wrong; the message names the key.
     """
     args = get_args_parser().parse_args(list(arguments))
+    if sum(map(bool, (args.multirun, args.cfg, args.info, args.shell_completion))) > 1:
+        raise SnnError("-m, --cfg, --info, --shell-completion: one at a time")
     asks_for_text = args.help or args.hydra_help or args.cfg or args.info
     elsewhere = args.config_path or args.config_name
     if asks_for_text or args.shell_completion or elsewhere:

@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from snn.config.choices import Choices
 from snn.config.hints import meaningless, unknown_key
 from snn.config.identity import flatten
 from snn.config.overrides import folders_of, parse
@@ -25,9 +26,6 @@ from snn.errors import ConfigError, SnnError
 
 # Launchers that come with the extra ``cluster``.
 FROM_PLUGINS = ("joblib", "submitit_local", "submitit_slurm")
-
-# Groups of which several files can be chosen at once.
-LISTS = ("augment",)
 
 # Groups whose files set keys of other groups.
 PRESETS = ("experiment", "sweep")
@@ -59,8 +57,8 @@ class Composer:
     """
 
     def __init__(self, config_dir: Path, config_name: str, search: Sequence[str] = ()) -> None:
-        self.config_dir, self.config_name, self.search = config_dir, config_name, list(search)
-        self.others = folders_of(search)
+        self.config_name, self.search = config_name, list(search)
+        self.choices = Choices([config_dir, *folders_of(search)])
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._rehearsed: set[str] = set()
 
@@ -95,7 +93,7 @@ class Composer:
         parsed = [o for o in parse(overrides) if not o.is_hydra_override()]
         groups = [o for o in parsed if self.is_group(o)]
         values = [o for o in parsed if not self.is_group(o)]
-        self._check_choices(groups)
+        self.choices.check(groups)
         key = tuple(str(o.input_line) for o in groups)
         try:
             if key not in self._composed:
@@ -117,7 +115,7 @@ class Composer:
             SnnError: it cannot be composed.
         """
         parsed = [o for o in parse(overrides) if not o.is_sweep_override()]
-        self._check_choices([o for o in parsed if self.is_group(o)])
+        self.choices.check([o for o in parsed if self.is_group(o)])
         given = [str(o.input_line) for o in parsed]
         given += [line for line in self.search if line not in given]
         loader = GlobalHydra.instance().config_loader()
@@ -137,36 +135,17 @@ class Composer:
         finally:
             HydraConfig.instance().cfg = None
 
-    def choices(self, group: str) -> list[str]:
-        """Names of the files of a group, the user's too; empty if there is no such group."""
-        folders = [self.config_dir, *self.others]
-        return sorted({file.stem for f in folders for file in (f / group).glob("*.yaml")})
-
-    def _check_choices(self, groups: Sequence[Override]) -> None:
-        """Refuse what is not the name of a file: Hydra says it less clearly, or not at all."""
-        for override in groups:
-            group, value = override.key_or_group, override.value()
-            choices = self.choices(group)
-            if not choices or override.is_delete():
-                continue
-            if group in LISTS and isinstance(value, list):
-                wrong = [name for name in value if name not in choices]
-            else:
-                wrong = [] if isinstance(value, str) else [value]
-            if wrong:
-                raise ConfigError(group, wrong[0], f"one of {', '.join(choices)}")
-
     def is_group(self, override: Override) -> bool:
         """Whether an override chooses a file, not a value."""
         if isinstance(override.value(), dict):
             return False  # a whole node given in place
-        return override.package is not None or bool(self.choices(override.key_or_group))
+        return override.package is not None or bool(self.choices.of(override.key_or_group))
 
     def _with_choices(self, error: ConfigError) -> ConfigError:
         """Where an object was wanted that a group offers, name the group's choices."""
         group = error.key.replace(".", "/")
-        if isinstance(error.value, str) and "/" in group and self.choices(group):
-            allowed = f"one of {', '.join(self.choices(group))}, as {group}=NAME"
+        if isinstance(error.value, str) and "/" in group and self.choices.of(group):
+            allowed = f"one of {', '.join(self.choices.of(group))}, as {group}=NAME"
             return ConfigError(error.key, error.value, allowed)
         return error
 
@@ -191,9 +170,8 @@ class Composer:
             if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in values
         ]
         mend = [*(f"~{node}.{n}" for n in left_over), *(f"+{node}.{n}=..." for n in needed)]
-        folder = self.config_dir / group
-        same = [c for c in self.choices(group) if _target_of(folder / f"{c}.yaml") == target]
-        instead = f", or {group}={same[0]} instead" if same else ""
+        same = self.choices.with_target(group, target)
+        instead = f", or {group}={same} instead" if same else ""
         return SnnError(
             f"{node}._target_={target}: does not know {', '.join(left_over)}, which the choice "
             f"before it sets; add {' '.join(mend)}{instead}"
@@ -233,7 +211,7 @@ class Composer:
     def _unknown(self, overrides: Sequence[str]) -> ConfigError | None:
         """The override whose key does not exist, if that is what is wrong."""
         parsed = parse(overrides)
-        groups = [str(o.input_line) for o in parsed if self.choices(o.key_or_group)]
+        groups = [str(o.input_line) for o in parsed if self.choices.of(o.key_or_group)]
         groups = [line for line in groups if not line.startswith("hydra")]
         try:
             base = compose(self.config_name, [*self.search, *groups])
@@ -247,14 +225,10 @@ class Composer:
                 continue
             if key not in known and key not in parents:
                 target = OmegaConf.select(base, f"{key.rpartition('.')[0]}._target_")
-                if why := meaningless(key, target):
+                if why := meaningless(key, target) or self.choices.needed(key):
                     return ConfigError(key, override.value(), why)
                 return ConfigError(key, override.value(), unknown_key(key, known, parents))
         return None
-
-
-def _target_of(file: Path) -> str | None:
-    return OmegaConf.load(file).get("_target_") if file.exists() else None
 
 
 def _no_such_choice(error: MissingConfigException) -> ConfigError:

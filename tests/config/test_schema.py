@@ -15,7 +15,7 @@ from hydra.utils import get_object
 
 from snn.cli.command import preflight
 from snn.errors import SnnError
-from tests.commands import command
+from tests.commands import command, config_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
@@ -127,6 +127,10 @@ def test_every_augmentation_composes_and_shows_its_parameters(choice: str) -> No
         ("augment=[event_dropout,blur]", "augment='blur': must be one of event_dropout"),
         ("augment=[1]", "augment=1: must be one of event_dropout"),
         ("augment=null", "augment=None: must be one of event_dropout"),
+        ("callbacks=[ema,nope]", "callbacks='nope': must be one of default, early_stopping"),
+        ("callbacks=[ema,swa]", "must be ema or swa: both set callbacks.average"),
+        ("callbacks.average.decay=0.9", "must be given with callbacks=ema or callbacks=swa"),
+        ("augment.event_dropout.p=0.2", "must be given with augment=event_dropout"),
         ("data=[shd,tbl]", "data=['shd', 'tbl']: must be one of fashion_mnist"),
         ("test=maybe", "test='maybe': must be"),
         ("model.tau_mem_spread=-1", "model.tau_mem_spread=-1: must be greater than or equal to 0"),
@@ -156,6 +160,15 @@ def test_a_network_that_cannot_be_made_is_refused_before_data_are_loaded(
     overrides: list[str], says: str
 ) -> None:
     assert says in refusal(*overrides)
+
+
+def test_several_callbacks_are_a_list() -> None:
+    """Of two overrides Hydra would take the last, and say nothing."""
+    message = refusal("callbacks=ema", "callbacks=early_stopping")
+    assert "several at once: callbacks=[ema,early_stopping]" in message
+    preflight(["callbacks=[ema,early_stopping]", "logger=csv", "logger=csv"], CONF, "train")
+    config = config_of("callbacks=[ema,early_stopping]")
+    assert {"best", "average", "early_stopping"} <= set(config["callbacks"])
 
 
 def test_what_only_the_data_know_is_left_to_them() -> None:
