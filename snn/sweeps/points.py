@@ -144,7 +144,7 @@ def make_points(
     swept = swept_keys(command_lines) if swept is None else swept
     existing = existing_names(directory)
     points: dict[str, Point] = {}
-    for number, overrides in enumerate(command_lines):
+    for number, overrides in enumerate(command_lines, start=1):
         try:
             config = composer.checked(overrides, here=False)
             if config["ckpt_path"] is not None:

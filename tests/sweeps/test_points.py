@@ -137,7 +137,7 @@ def test_a_wrong_point_is_named(composer: Composer) -> None:
     with pytest.raises(SnnError) as refusal:
         make_points(composer, lines, Path("x"))
     message = str(refusal.value)
-    assert message.startswith("point 2 of 6 (model.nb_hidden=0 seed=1): model.nb_hidden=0")
+    assert message.startswith("point 3 of 6 (model.nb_hidden=0 seed=1): model.nb_hidden=0")
 
 
 def test_intervals_are_for_searches() -> None:

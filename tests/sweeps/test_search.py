@@ -6,11 +6,16 @@ import os
 import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 
 from snn.runs import read_json
+from snn.runs.search_plan import SearchPlan
+from snn.sweeps.search.listing import _as_good
 from snn.sweeps.search.storage import LOCKS, open_storage
 from tests.commands import command, same_weights, weights
 from tests.requirements import needs
@@ -176,6 +181,19 @@ def test_what_is_wrong_is_said_in_a_line_before_anything_is_drawn(
     assert any(part in ended.stderr for part in said.split("|")), ended.stderr
     assert len(ended.stderr.splitlines()) == 1
     assert not (tmp_path / "new").exists()
+
+
+def test_trials_that_are_as_good_as_the_best_are_counted() -> None:
+    class Ended(NamedTuple):
+        values: list[float]
+        state: Any = SimpleNamespace(name="COMPLETE")
+
+    plan = SearchPlan("s", {}, ("accuracy",), 4, about={"limits": {}})
+    best, others = Ended([0.9]), [Ended([0.8]), Ended([0.9], SimpleNamespace(name="PRUNED"))]
+    assert _as_good(plan, best, [best, *others]) == ""
+    assert _as_good(plan, best, [*others, Ended([0.9]), best]).startswith("; 1 other trial reached")
+    limited = replace(plan, about={"limits": {"seconds": 3.0}})
+    assert _as_good(limited, best, [best, Ended([0.9])]) == ""
 
 
 def test_without_m_it_is_no_search() -> None:

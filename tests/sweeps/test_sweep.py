@@ -150,7 +150,7 @@ def test_a_dry_run_lists_and_trains_nothing(copied: Path) -> None:
 def test_a_typo_in_one_point_stops_all_before_the_first(tmp_path: Path) -> None:
     wrong = sweep(tmp_path / "new", "model.nb_hidden=8,12", "model.reset=zero,zerro")
     assert wrong.returncode == 2
-    assert "point 1 of 4" in wrong.stderr
+    assert "point 2 of 4" in wrong.stderr
     assert "zerro" in wrong.stderr
     assert not (tmp_path / "new").exists()
 

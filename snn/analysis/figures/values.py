@@ -94,11 +94,12 @@ def _panels(axis: Axis) -> tuple[Figure, Panel, Panel]:
 
 
 def _numbers(panel: Panel, place, heights, upright: bool) -> None:
-    """The height of each bar at its foot, where no spread covers it."""
+    """The height of each bar at its foot, where no spread covers it; finer where all are alike."""
+    digits = 2 if heights.max() - heights.min() < 1 else 1
     for x, height in zip(place, heights, strict=True):
         if height == height:
             panel.text(
-                *(x, 0.02, f"{height:.1f}"),
+                *(x, 0.02, f"{height:.{digits}f}"),
                 transform=panel.get_xaxis_transform(),
                 ha="center",
                 fontsize=7.5,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ def print_end(console: Console, plan: SearchPlan, trials: Trials, directory: Pat
 
     best = best_trials(trials)
     if len(plan.objectives) == 1 and best:
-        say(f"Best: {_reached(plan, best[0])}")
+        say(f"Best: {_reached(plan, best[0])}{_as_good(plan, best[0], found)}")
     elif best:
         say(f"{len(best)} trials that no other is better than in everything:")
         for trial in best[:MOST_LISTED]:
@@ -83,6 +84,15 @@ def best_trials(trials: Trials) -> list[FrozenTrial]:
         return [trials.study.best_trial]
     except ValueError:
         return []
+
+
+def _as_good(plan: SearchPlan, best: FrozenTrial, found: Sequence[FrozenTrial]) -> str:
+    """That others reach the same: Optuna names the first, the summary orders them by loss, time."""
+    if plan.about.get("limits"):
+        return ""  # which the others may not keep
+    equal = sum(t.values == best.values for t in found if t.state.name == "COMPLETE") - 1
+    trials = "1 other trial" if equal == 1 else f"{equal} other trials"
+    return f"; {trials} reached the same (the summary orders them)" if equal else ""
 
 
 def _reached(plan: SearchPlan, trial: FrozenTrial) -> str:
