@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,16 +80,25 @@ class Choices:
         having = [f"{group}={c}" for c in self.of(group) if name in self._keys_of(group, c)]
         return f"given with {' or '.join(having)}, which makes it" if having else None
 
+    def with_default(self, group: str, name: str) -> list[str]:
+        """The choices of a group that are built from a group of their own, ``group/name``."""
+
+        def builds(choice: str) -> bool:
+            defaults = self._file(group, choice).get("defaults") or []
+            keys = (key for entry in defaults if OmegaConf.is_config(entry) for key in entry)
+            return any(str(key).split("@")[0].removeprefix("override ") == name for key in keys)
+
+        return [choice for choice in self.of(group) if builds(choice)]
+
     def _keys_of(self, group: str, choice: str) -> list[str]:
         """What the file of a choice sets itself, not by those that it builds on."""
+        return [str(key) for key in self._file(group, choice) if key != "defaults"]
+
+    def _file(self, group: str, choice: str) -> Mapping[str, Any]:
         files = (folder / group / f"{choice}.yaml" for folder in self.folders)
-        found = next((OmegaConf.load(file) for file in files if file.exists()), {})
-        return [str(key) for key in found if key != "defaults"]
+        return next((OmegaConf.load(file) for file in files if file.exists()), {})
 
     def with_target(self, group: str, target: str) -> str | None:
         """The first choice whose file names a target."""
-        for choice in self.of(group):
-            for file in (folder / group / f"{choice}.yaml" for folder in self.folders):
-                if file.exists() and OmegaConf.load(file).get("_target_") == target:
-                    return choice
-        return None
+        having = (c for c in self.of(group) if self._file(group, c).get("_target_") == target)
+        return next(having, None)

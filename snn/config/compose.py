@@ -104,7 +104,8 @@ class Composer:
         except MissingConfigException as error:
             raise _no_such_choice(error) from None
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise self._unknown(overrides) or SnnError(_first_line(error)) from None
+            found = self._of_another(groups, error) or self._unknown(overrides)
+            raise found or SnnError(_first_line(error)) from None
 
     def settings(self, overrides: Sequence[str], mode: RunMode) -> DictConfig:
         """Hydra's own part of the configuration of a command line, as Hydra will compose it.
@@ -124,7 +125,8 @@ class Composer:
         except MissingConfigException as error:
             raise _no_such_choice(error) from None
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise self._unknown(given) or SnnError(_first_line(error)) from None
+            found = self._of_another(parsed, error) or self._unknown(given)
+            raise found or SnnError(_first_line(error)) from None
 
     def run_dir(self, overrides: Sequence[str]) -> Path:
         """Where Hydra would put a single run."""
@@ -207,6 +209,18 @@ class Composer:
             f"{group}={chosen[group]}: does not know {', '.join(names)}, which {preset} sets for "
             f"another {group}; leave them out: {mend}{stay}"
         )
+
+    def _of_another(self, groups: Sequence[Override], error: Exception) -> ConfigError | None:
+        """A choice of a group that only some choices of the group above it are built from, if that
+        is what Hydra cannot override."""
+        for override in groups:
+            group = override.key_or_group
+            above, _, name = group.rpartition("/")
+            if above and f"Could not override '{group}'" in str(error):
+                having = [f"{above}={c}" for c in self.choices.with_default(above, name)]
+                allowed = " or ".join(["left out", *(f"given with {c}" for c in having)])
+                return ConfigError(group, override.value(), allowed)
+        return None
 
     def _unknown(self, overrides: Sequence[str]) -> ConfigError | None:
         """The override whose key does not exist, if that is what is wrong."""

@@ -84,6 +84,9 @@ class SpikingNetwork(nn.Module):
 
     Weights are plain parameters, always ``[input, output]``: ``hidden[i].weight``,
     ``hidden[i].recurrent_weight``, ``readout.weight``, ``encoder.gain``, ``encoder.bias``.
+
+    Raises:
+        ConfigError: a layer has another number of inputs than the one before it has units.
     """
 
     def __init__(
@@ -103,6 +106,17 @@ class SpikingNetwork(nn.Module):
         self.last_backend: str | None = None
         """The backend that was used last."""
         self._last_reason: str | None = None
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
+        parts = [(f"hidden[{i}]", layer.weight) for i, layer in enumerate(self.hidden)]
+        sent = None if self.encoder is None else self.encoder.nb_units
+        for name, weight in [*parts, ("readout", self.readout.weight)]:
+            inputs, units = weight.shape
+            if sent is not None and inputs != sent:
+                allowed = f"{sent}, the number of units before it"
+                raise ConfigError(f"{name}.nb_inputs", inputs, allowed)
+            sent = units
 
     def forward(self, x: Tensor | EventBatch | EventStore) -> NetworkOutput:
         """Classify a batch.

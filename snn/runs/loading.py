@@ -16,7 +16,7 @@ from snn.config.identity import config_hash
 from snn.config.make import make
 from snn.config.schema import check
 from snn.data.base import SpikeDataModule
-from snn.errors import InputError, RunError, SnnError
+from snn.errors import ConfigError, InputError, RunError, SnnError
 from snn.events import EventBatch, EventStore
 from snn.files import read_json
 from snn.network import SpikingNetwork, Trace
@@ -159,7 +159,7 @@ def load(
 
     Raises:
         SnnError: there is no run, or its files are damaged, of a newer version, or do not belong
-            together; the message says which.
+            together, or there is no such device; the message says which.
     """
     directory, checkpoint = _found(Path(run), weights)
     config, result = _records(directory)
@@ -173,7 +173,7 @@ def load(
     _take(module.network, content["state_dict"], checkpoint)
     module.network.requires_grad_(False).eval()
     return TrainedNetwork(
-        network=module.network.to(device),
+        network=_on(module.network, device),
         config=config,
         class_names=datamodule.class_names,
         data=datamodule,
@@ -182,6 +182,16 @@ def load(
         epoch=content["epoch"] + 1,
         result=result,
     )
+
+
+def _on(network: SpikingNetwork, device: torch.device | str) -> SpikingNetwork:
+    try:
+        return network.to(device)
+    except (AssertionError, RuntimeError) as error:  # of a build without it; of no such device
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            "device", str(device), f"one that is here, such as cpu ({reason})"
+        ) from None
 
 
 def _found(path: Path, weights: Weights | None) -> tuple[RunDirectory, Path]:

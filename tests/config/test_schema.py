@@ -127,6 +127,7 @@ def test_every_augmentation_composes_and_shows_its_parameters(choice: str) -> No
         ("augment=[event_dropout,blur]", "augment='blur': must be one of event_dropout"),
         ("augment=[1]", "augment=1: must be one of event_dropout"),
         ("augment=null", "augment=None: must be one of event_dropout"),
+        ("data/encoder=rate", "must be left out or given with data=fashion_mnist"),
         ("callbacks=[ema,nope]", "callbacks='nope': must be one of default, early_stopping"),
         ("callbacks=[ema,swa]", "must be ema or swa: both set callbacks.average"),
         ("callbacks.average.decay=0.9", "must be given with callbacks=ema or callbacks=swa"),

@@ -11,7 +11,7 @@ from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
 from snn.network import SpikingNetwork
 from snn.network.delays import DelayOptions
-from snn.network.layers import Decay, RecurrentLIF
+from snn.network.layers import CurrentEncoder, Decay, LeakyReadout, RecurrentLIF
 from snn.training.classifiers import DataSpec, recurrent_lif
 
 SPIKES = DataSpec(nb_units=8, nb_classes=3, time_step=1.0, analog=False, class_counts=(4, 4, 8))
@@ -47,6 +47,17 @@ def test_each_layer_may_have_a_scale_of_its_own(bias: bool | None) -> None:
     assert recurrent == pytest.approx([1 / 8, 1 / 8], rel=0.1)
     with pytest.raises(ConfigError, match=r"model\.recurrent_weight_scale=\[1\.0\]: .* of 2"):
         network(nb_hidden=[6, 5], recurrent_weight_scale=[1.0])
+
+
+def test_layers_that_do_not_fit_together_are_refused() -> None:
+    hidden = [RecurrentLIF(8, 6, 0.8, 0.9), RecurrentLIF(5, 4, 0.8, 0.9)]
+    readout = LeakyReadout(3, 2, 0.8, 0.9)
+    with pytest.raises(ConfigError, match=r"hidden\[1\]\.nb_inputs=5: must be 6, the number"):
+        SpikingNetwork(hidden, readout)
+    with pytest.raises(ConfigError, match=r"readout\.nb_inputs=3: must be 6"):
+        SpikingNetwork(hidden[:1], readout)
+    with pytest.raises(ConfigError, match=r"hidden\[0\]\.nb_inputs=8: must be 12"):
+        SpikingNetwork(hidden[:1], readout, CurrentEncoder(4, 3, 0.9))
 
 
 def test_analog_input_gets_an_encoder() -> None:

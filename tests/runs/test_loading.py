@@ -14,7 +14,7 @@ import torch
 import snn
 from snn.data import SHD, TBL, FashionMNIST, Randman
 from snn.data.idx import read_idx
-from snn.errors import InputError, SnnError
+from snn.errors import ConfigError, InputError, SnnError
 from snn.events import EventBatch, EventStore
 from snn.files import read_json
 from tests.commands import run
@@ -162,6 +162,12 @@ def test_a_trace_has_every_state(finished: Path) -> None:
     expected = readout.beta() * trace.output[:, :-1] + flow[:, :-1]
     assert torch.allclose(trace.output[:, 1:], expected, atol=1e-5)
     assert trace.encoder_potentials is None
+
+
+def test_a_device_that_is_not_there_is_named(finished: Path) -> None:
+    for device in ("cuda:99", "nowhere"):
+        with pytest.raises(ConfigError, match=f"device='{device}': must be one that is here"):
+            snn.load(finished, device=device)
 
 
 def test_loading_draws_no_chance(finished: Path) -> None:
