@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,11 +36,14 @@ def main(config_dir: Path, arguments: Sequence[str] | None = None) -> int:
         print(page(config_dir))
         return 0
 
-    import hydra
+    try:
+        import hydra
 
+        from snn.cli.command import run_cli
+    except KeyboardInterrupt:  # of a command that is stopped while it is being imported
+        print("error: interrupted by SIGINT", file=sys.stderr)
+        return 128 + signal.SIGINT
     import_from_here()
-    from snn.cli.command import run_cli
-
     command = hydra.main(version_base="1.3", config_path=str(config_dir), config_name="train")(task)
     return run_cli(command, arguments, config_dir)
 

@@ -33,9 +33,17 @@ def process_context() -> BaseContext:
 def start_server() -> None:
     """Let the server begin with its imports; call it from the main thread, with which it ends."""
     if process_context().get_start_method() == "forkserver":
+        from multiprocessing import resource_tracker
         from multiprocessing.forkserver import ensure_running
 
-        ensure_running()
+        resource_tracker.ensure_running()  # which would let the signal in again
+        # A Ctrl-C while its interpreter starts would end in a traceback there. The server lets the
+        # signal in when it can answer it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def die_with_parent() -> None:

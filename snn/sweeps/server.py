@@ -16,6 +16,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
 # What runs import late, by no means all of it by each.
 PRELOADED = (
@@ -53,6 +54,20 @@ def draw_once() -> None:
     FigureCanvasAgg(confusion([[1, 0], [0, 1]], ["0", "1"], "")).draw()
 
 
+@contextlib.contextmanager
+def quiet_end() -> Iterator[None]:
+    """A Ctrl-C reaches this process too: it ends without a word, the sweep says what is to be said.
+
+    Afterwards multiprocessing ignores it here and leaves it to the forked processes as it was.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def import_all() -> None:
     """Import, and leave no garbage for the forked processes to collect."""
     for name in PRELOADED:
@@ -65,4 +80,5 @@ def import_all() -> None:
 
 
 end_with_parent()
-import_all()
+with quiet_end():
+    import_all()

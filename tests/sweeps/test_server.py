@@ -57,6 +57,23 @@ def test_it_has_no_threads_and_dies_with_its_sweep(tmp_path: Path) -> None:
         process.communicate()
 
 
+@pytest.mark.seconds(8)
+def test_a_ctrl_c_while_it_imports_is_said_in_a_line(tmp_path: Path) -> None:
+    process = start(tmp_path, "seed=1,2", fresh=True)
+    servers: list[psutil.Process] = []
+
+    def started() -> bool:
+        servers[:] = filter(is_server, psutil.Process(process.pid).children())
+        return bool(servers)
+
+    await_that(started, seconds=60)
+    for one in (*servers, process):  # as a terminal does
+        one.send_signal(signal.SIGINT)
+    said, _ = process.communicate()
+    assert process.returncode == 130, said
+    assert said == "error: interrupted by SIGINT\n"
+
+
 @pytest.mark.long
 def test_none_is_left_of_a_finished_sweep(tmp_path: Path) -> None:
     before = {process.pid for process in psutil.process_iter()}
