@@ -221,10 +221,16 @@ def model_of(config: Mapping[str, Any], data: DataSpec) -> SpikingClassifier:
 def model_beforehand(config: Mapping[str, Any]) -> None:
     """Make the model for data that are not loaded, with stand-ins for sizes that only they know.
 
+    Such sizes are not for a model of somebody else's, which may have reasons to refuse them.
+
     Raises:
         SnnError: it refuses its parameters.
     """
     data = datamodule_of(config)
+    known = hasattr(data, "nb_units") and hasattr(data, "nb_classes")
+    if not known and not config["model"]["_target_"].startswith("snn."):
+        partial_of(config, "model")
+        return
     weights = config["model"].get("class_weights")  # whose number is judged with the data
     classes = getattr(data, "nb_classes", len(weights) if isinstance(weights, list) else 2)
     with torch.random.fork_rng(devices=[]):
