@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snn.config.choices import Choices
-from snn.config.hints import meaningless, unknown_key
+from snn.config.hints import STAND_IN, meaningless, unknown_key
 from snn.config.identity import flatten
 from snn.config.overrides import folders_of, parse
 from snn.config.schema import UnknownKey, check
@@ -75,6 +75,7 @@ class Composer:
         config = resolved(self.compose(overrides))
         try:
             check(config)
+            self._check_stand_ins(overrides)
             from snn.config.rehearsal import rehearse  # Lightning: not for a wrong value
 
             rehearse(config, here=here, done=self._rehearsed)
@@ -136,6 +137,15 @@ class Composer:
             return Path(cfg.hydra.run.dir)
         finally:
             HydraConfig.instance().cfg = None
+
+    @staticmethod
+    def _check_stand_ins(overrides: Sequence[str]) -> None:
+        """Refuse values on one command line of which one would mean nothing beside the other."""
+        given = {o.key_or_group: o.value() for o in parse(overrides)}
+        for key, instead in STAND_IN.items():
+            if given.get(key) is not None and given.get(instead) is not None:
+                allowed = f"left out with {instead}, which is used in its place"
+                raise ConfigError(key, given[key], allowed)
 
     def is_group(self, override: Override) -> bool:
         """Whether an override chooses a file, not a value."""

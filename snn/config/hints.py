@@ -34,6 +34,8 @@ ALIASES = {
     "hydra.run.dir": ("dir", "out", "output", "output_dir", "outdir", "run_dir", "save_dir"),
     "threads": ("num_threads", "n_threads", "nb_threads"),
 }
+# Keys that others, where they are given, stand in for.
+STAND_IN = {"model.tau_mem": "model.beta", "model.tau_syn": "model.alpha"}
 # Keys of other networks that mean nothing to a target, and why.
 _SURROGATE = "a network without spikes has an exact gradient"
 _SPIKES = "a network without spikes has none to be regularised"

@@ -104,6 +104,7 @@ def test_refused(override: str, says: str) -> None:
         (["model=lif", "model.initial.beta=[20,10]"], "model.initial.beta=[20, 10]: must be a num"),
         (["model.recurrent=false", "model.delays.recurrent=[0,5]"], "model.delays.recurrent=[0, "),
         (["model=se_adlif", "model.bias=true", "model.normalize=batch"], "model.bias=True: must"),
+        (["model.tau_mem=20", "model.beta=0.9"], "model.tau_mem=20: must be left out with model.b"),
         (["data=tbl", "model.tau_mem=1e-9"], "must be of the order of the time step, 2.0 ms"),
         (["data=randman", "model.class_weights=[1,2]"], "must be 10 numbers, one for each class"),
     ],
