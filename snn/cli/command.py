@@ -21,7 +21,9 @@ from hydra.types import RunMode
 from snn.cli.going_on import command, with_recorded
 from snn.cli.words import script
 from snn.config.compose import Composer
-from snn.config.overrides import parse, search_path, searched
+from snn.config.hints import without_effect
+from snn.config.identity import flatten
+from snn.config.overrides import folders_of, parse, search_path, searched
 from snn.errors import DataError, Refused, SnnError, SweepError
 from snn.places import program
 from snn.runs.directory import RunDirectory
@@ -89,6 +91,9 @@ def preflight(arguments: Sequence[str], config_dir: Path, config_name: str) -> N
         search = searched(args.overrides)
         if args.config_dir:
             search += search_path([f"file://{_folder(args.config_dir)}"])
+        for folder in folders_of(search):
+            if not folder.is_dir():
+                raise SnnError(f"hydra.searchpath: {folder}: no such folder")
         composer = Composer(config_dir, config_name, search)
         hydra = composer.settings(args.overrides, RunMode.MULTIRUN).hydra
         if args.multirun or hydra.mode == RunMode.MULTIRUN:
@@ -121,6 +126,9 @@ def _check_run(composer: Composer, overrides: Sequence[str]) -> None:
             f"{swept[0]}: several values are a sweep; give -m: {program('train')} -m ..."
         )
     config = composer.checked(overrides, here=True)
+    given = {o.key_or_group: o.value() for o in parsed}
+    if config["ckpt_path"] is None and (idle := without_effect(given, dict(flatten(config)))):
+        raise idle
     directory = RunDirectory(composer.run_dir(overrides))
     directory.check_usable()
     directory.checkpoint_for(config["ckpt_path"], config)

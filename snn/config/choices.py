@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra.core.override_parser.types import Override
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from snn.errors import ConfigError
 
@@ -20,10 +22,11 @@ class Choices:
 
     Args:
         folders: where files lie; of two by the same name the first counts, as with Hydra.
+        all_here: no others lie in packages, where only Hydra looks.
     """
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self.folders = list(folders)
+    def __init__(self, folders: Sequence[Path], *, all_here: bool = True) -> None:
+        self.folders, self.all_here = list(folders), all_here
 
     def of(self, group: str) -> list[str]:
         """Names of the files of a group; empty if there is no such group."""
@@ -45,15 +48,17 @@ class Choices:
                 continue
             several = group in LISTS and isinstance(value, list)
             names = value if several else [value]
-            wrong = [n for n in names if not isinstance(n, str) or (several and n not in choices)]
+            known = choices if several and self.all_here else names
+            wrong = [n for n in names if not isinstance(n, str) or n not in known]
             if wrong:
                 raise ConfigError(group, wrong[0], f"one of {', '.join(choices)}")
             if group in LISTS:
-                self._check_list(group, [o.value() for o in groups if o.key_or_group == group])
+                same = (o for o in groups if o.key_or_group == group and not o.is_delete())
+                self._check_list(group, [o.value() for o in same])
 
     def _check_list(self, group: str, given: Sequence[Any]) -> None:
         """Refuse what would only count in part: several choices that are not written as a list, and
-        files that set the same."""
+        files that make the same object."""
         names = [n for value in given for n in (value if isinstance(value, list) else [value])]
         distinct = list(dict.fromkeys(map(str, names)))
         if len(given) > 1 and len(distinct) > 1:
@@ -61,9 +66,11 @@ class Choices:
             raise ConfigError(group, given[-1], allowed)
         owners: dict[str, str] = {}
         for name in distinct:
-            for key in self._keys_of(group, name):
+            for key, node in self._nodes_of(group, name).items():
+                if not (OmegaConf.is_dict(node) and "_target_" in node):
+                    continue  # it changes what another one makes
                 if key in owners:
-                    allowed = f"{owners[key]} or {name}: both set {group}.{key}"
+                    allowed = f"{owners[key]} or {name}, not both, as each makes {group}.{key}"
                     raise ConfigError(group, names, allowed)
                 owners[key] = name
 
@@ -77,7 +84,7 @@ class Choices:
         if group not in LISTS:
             return None
         name = rest.partition(".")[0]
-        having = [f"{group}={c}" for c in self.of(group) if name in self._keys_of(group, c)]
+        having = [f"{group}={c}" for c in self.of(group) if name in self._nodes_of(group, c)]
         return f"given with {' or '.join(having)}, which makes it" if having else None
 
     def with_default(self, group: str, name: str) -> list[str]:
@@ -90,13 +97,20 @@ class Choices:
 
         return [choice for choice in self.of(group) if builds(choice)]
 
-    def _keys_of(self, group: str, choice: str) -> list[str]:
+    def _nodes_of(self, group: str, choice: str) -> dict[str, Any]:
         """What the file of a choice sets itself, not by those that it builds on."""
-        return [str(key) for key in self._file(group, choice) if key != "defaults"]
+        found = self._file(group, choice)
+        return {str(key): found._get_node(key) for key in found if key != "defaults"}
 
-    def _file(self, group: str, choice: str) -> Mapping[str, Any]:
+    def _file(self, group: str, choice: str) -> DictConfig:
+        """A file's content; nothing of one that cannot be read, which Hydra refuses if it is
+        chosen."""
         files = (folder / group / f"{choice}.yaml" for folder in self.folders)
-        return next((OmegaConf.load(file) for file in files if file.exists()), {})
+        with contextlib.suppress(yaml.YAMLError):
+            found = next((OmegaConf.load(file) for file in files if file.exists()), None)
+            if isinstance(found, DictConfig):
+                return found
+        return OmegaConf.create({})
 
     def with_target(self, group: str, target: str) -> str | None:
         """The first choice whose file names a target."""

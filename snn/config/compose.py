@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
@@ -18,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snn.config.choices import Choices
-from snn.config.hints import STAND_IN, meaningless, unknown_key
+from snn.config.hints import meaningless, unknown_key
 from snn.config.identity import flatten
 from snn.config.overrides import folders_of, parse
 from snn.config.schema import UnknownKey, check
@@ -58,7 +59,8 @@ class Composer:
 
     def __init__(self, config_dir: Path, config_name: str, search: Sequence[str] = ()) -> None:
         self.config_name, self.search = config_name, list(search)
-        self.choices = Choices([config_dir, *folders_of(search)])
+        in_packages = any("pkg://" in line for line in search)
+        self.choices = Choices([config_dir, *folders_of(search)], all_here=not in_packages)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._rehearsed: set[str] = set()
 
@@ -75,7 +77,6 @@ class Composer:
         config = resolved(self.compose(overrides))
         try:
             check(config)
-            self._check_stand_ins(overrides)
             from snn.config.rehearsal import rehearse  # Lightning: not for a wrong value
 
             rehearse(config, here=here, done=self._rehearsed)
@@ -107,6 +108,8 @@ class Composer:
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             found = self._of_another(groups, error) or self._unknown(overrides)
             raise found or SnnError(_first_line(error)) from None
+        except yaml.YAMLError as error:
+            raise _unreadable(error) from None
 
     def settings(self, overrides: Sequence[str], mode: RunMode) -> DictConfig:
         """Hydra's own part of the configuration of a command line, as Hydra will compose it.
@@ -126,8 +129,11 @@ class Composer:
         except MissingConfigException as error:
             raise _no_such_choice(error) from None
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            found = self._of_another(parsed, error) or self._unknown(given)
+            swept = {o.key_or_group for o in parse(overrides) if o.is_sweep_override()}
+            found = self._of_another(parsed, error) or self._unknown(given, swept)
             raise found or SnnError(_first_line(error)) from None
+        except yaml.YAMLError as error:
+            raise _unreadable(error) from None
 
     def run_dir(self, overrides: Sequence[str]) -> Path:
         """Where Hydra would put a single run."""
@@ -137,15 +143,6 @@ class Composer:
             return Path(cfg.hydra.run.dir)
         finally:
             HydraConfig.instance().cfg = None
-
-    @staticmethod
-    def _check_stand_ins(overrides: Sequence[str]) -> None:
-        """Refuse values on one command line of which one would mean nothing beside the other."""
-        given = {o.key_or_group: o.value() for o in parse(overrides)}
-        for key, instead in STAND_IN.items():
-            if given.get(key) is not None and given.get(instead) is not None:
-                allowed = f"left out with {instead}, which is used in its place"
-                raise ConfigError(key, given[key], allowed)
 
     def is_group(self, override: Override) -> bool:
         """Whether an override chooses a file, not a value."""
@@ -226,14 +223,21 @@ class Composer:
         for override in groups:
             group = override.key_or_group
             above, _, name = group.rpartition("/")
+            if override.is_add() and f"Multiple values for {group}." in str(error):
+                return ConfigError(f"+{group}", override.value(), f"given as {group}=, without +")
             if above and f"Could not override '{group}'" in str(error):
                 having = [f"{above}={c}" for c in self.choices.with_default(above, name)]
                 allowed = " or ".join(["left out", *(f"given with {c}" for c in having)])
                 return ConfigError(group, override.value(), allowed)
         return None
 
-    def _unknown(self, overrides: Sequence[str]) -> ConfigError | None:
-        """The override whose key does not exist, if that is what is wrong."""
+    def _unknown(self, overrides: Sequence[str], swept: Collection[str] = ()) -> ConfigError | None:
+        """The override whose key does not exist, if that is what is wrong.
+
+        Args:
+            overrides: without those of several values.
+            swept: the keys of these.
+        """
         parsed = parse(overrides)
         groups = [str(o.input_line) for o in parsed if self.choices.of(o.key_or_group)]
         groups = [line for line in groups if not line.startswith("hydra")]
@@ -249,7 +253,12 @@ class Composer:
                 continue
             if key not in known and key not in parents:
                 target = OmegaConf.select(base, f"{key.rpartition('.')[0]}._target_")
-                if why := meaningless(key, target) or self.choices.needed(key):
+                group, *rest = key.split(".")
+                there = bool(rest) and OmegaConf.select(base, f"{group}.{rest[0]}") is not None
+                why = meaningless(key, target) or (None if there else self.choices.needed(key))
+                if why and group in swept:
+                    why = f"given as ++{key}=..., since {group} is swept"
+                if why:
                     return ConfigError(key, override.value(), why)
                 return ConfigError(key, override.value(), unknown_key(key, known, parents))
         return None
@@ -261,6 +270,12 @@ def _no_such_choice(error: MissingConfigException) -> ConfigError:
         return ConfigError(group, choice, "installed: pip install -e '.[cluster]'")
     allowed = f"one of {', '.join(error.options)}" if error.options else "a file in conf/"
     return ConfigError(group or "defaults", choice, allowed)
+
+
+def _unreadable(error: yaml.YAMLError) -> SnnError:
+    mark = getattr(error, "problem_mark", None)
+    where = f"{mark.name}, line {mark.line + 1}" if mark else "a configuration file"
+    return SnnError(f"{where}: cannot be read ({getattr(error, 'problem', None) or error})")
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ What they refuse is known before any data are loaded.
 from __future__ import annotations
 
 import inspect
+import logging
 import re
 import tempfile
 from collections.abc import Mapping
@@ -26,9 +27,11 @@ from snn.energy import Counter, Meter
 from snn.errors import ConfigError, SnnError
 from snn.training.callbacks import WeightAverage
 from snn.training.loggers import EpochTable
-from snn.training.model_options import DataSpec
+from snn.training.model_options import DataSpec, sizes_of
 from snn.training.module import SpikingClassifier
 from snn.training.trackers import Mlflow, Wandb
+
+log = logging.getLogger(__name__)
 
 # What the module logs while it trains.
 MONITORED = (
@@ -209,8 +212,12 @@ def model_of(config: Mapping[str, Any], data: DataSpec) -> SpikingClassifier:
         SnnError: it refuses its parameters.
     """
     given = {name: partial_of(config, name) for name in ("optimizer", "scheduler")}
+    return _made(partial_of(config, "model"), config, data=data, **given)
+
+
+def _made(make_model: partial, config: Mapping[str, Any], **given: Any) -> SpikingClassifier:
     try:
-        return partial_of(config, "model")(data=data, **given)
+        return make_model(**given)
     except ConfigError as error:
         if error.key.split(".")[0] in config:
             raise
@@ -219,31 +226,37 @@ def model_of(config: Mapping[str, Any], data: DataSpec) -> SpikingClassifier:
 
 
 def model_beforehand(config: Mapping[str, Any]) -> None:
-    """Make the model for data that are not loaded, with stand-ins for sizes that only they know.
+    """Make a small model of this kind before data are loaded, to see whether it likes its values.
 
-    Such sizes are not for a model of somebody else's, which may have reasons to refuse them.
+    Sizes decide nothing that the networks of this package refuse, so that stand-ins serve. A model
+    of somebody else's may have reasons to refuse them, and is left to the run.
 
     Raises:
         SnnError: it refuses its parameters.
     """
-    data = datamodule_of(config)
-    known = hasattr(data, "nb_units") and hasattr(data, "nb_classes")
-    if not known and not config["model"]["_target_"].startswith("snn."):
-        partial_of(config, "model")
+    make_model, model = partial_of(config, "model"), config["model"]
+    if not str(model["_target_"]).startswith("snn."):
         return
-    weights = config["model"].get("class_weights")  # whose number is judged with the data
+    data = datamodule_of(config)
+    weights = model.get("class_weights")  # whose number is judged with the data
     classes = getattr(data, "nb_classes", len(weights) if isinstance(weights, list) else 2)
-    with torch.random.fork_rng(devices=[]):
-        model_of(
-            config,
-            DataSpec(
-                nb_units=getattr(data, "nb_units", 1),
-                nb_classes=classes,
-                time_step=data.time_step,
-                analog=data.analog,
-                class_counts=(1,) * classes,
-            ),
-        )
+    if "nb_hidden" in model:
+        small = [1] * len(sizes_of(model["nb_hidden"]))
+        make_model = partial(make_model, nb_hidden=small)
+    spec = DataSpec(
+        nb_units=1,
+        nb_classes=classes,
+        time_step=data.time_step,
+        analog=data.analog,
+        class_counts=(1,) * classes,
+    )
+    try:
+        with torch.random.fork_rng(devices=[]):
+            _made(make_model, config, data=spec, optimizer=None)
+    except SnnError:
+        raise
+    except Exception:  # no refusal, and the run's own log has room for it
+        log.debug("the model cannot be made", exc_info=True)
 
 
 def train_for_nothing(config: Mapping[str, Any]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from snn.errors import ConfigError
 
 # Names that other programs give to what has another one here.
 ALIASES = {
@@ -34,8 +36,9 @@ ALIASES = {
     "hydra.run.dir": ("dir", "out", "output", "output_dir", "outdir", "run_dir", "save_dir"),
     "threads": ("num_threads", "n_threads", "nb_threads"),
 }
-# Keys that others, where they are given, stand in for.
+# Keys that others, where they are given, stand in for; keys that mean something beside others only.
 STAND_IN = {"model.tau_mem": "model.beta", "model.tau_syn": "model.alpha"}
+NEED_ONE_OF = {"model.tau_distribution": ("model.tau_mem_spread", "model.tau_syn_spread")}
 # Keys of other networks that mean nothing to a target, and why.
 _SURROGATE = "a network without spikes has an exact gradient"
 _SPIKES = "a network without spikes has none to be regularised"
@@ -101,6 +104,24 @@ def meaningless(key: str, target: object) -> str | None:
     name = key.rsplit(".", 1)[-1]
     why = MEANINGLESS.get(str(target), {}).get(name)
     return None if why is None else f"left out (~{key} where a preset sets it): {why}"
+
+
+def without_effect(given: Mapping[str, object], config: Mapping[str, object]) -> ConfigError | None:
+    """The first value of a command line that changes nothing, as the error that says so.
+
+    Args:
+        given: ``{key: value}`` of the command line.
+        config: of the run, ``{dotted key: value}``.
+    """
+    for key, instead in STAND_IN.items():
+        if given.get(key) is not None and given.get(instead) is not None:
+            allowed = f"left out with {instead}, which is used in its place"
+            return ConfigError(key, given[key], allowed)
+    for key, needed in NEED_ONE_OF.items():
+        if given.get(key) is not None and all(config.get(name) is None for name in needed):
+            allowed = f"left out, or given with {' or '.join(needed)}: else nothing is drawn by it"
+            return ConfigError(key, given[key], allowed)
+    return None
 
 
 def _meant(name: str, known: list[str], real: set[str]) -> list[str]:

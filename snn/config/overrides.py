@@ -60,5 +60,10 @@ def search_path_of(settings: DictConfig) -> list[str]:
         settings: Hydra's part of the configuration.
     """
     others = ("command-line", SEARCH_PATH)
-    sources = settings.runtime.config_sources
-    return search_path([f"{s.schema}://{s.path}" for s in sources if s.provider.startswith(others)])
+    sources = [s for s in settings.runtime.config_sources if s.provider.startswith(others)]
+    return search_path(
+        [
+            f"{s.schema}://{Path(s.path).absolute() if s.schema == 'file' else s.path}"
+            for s in sources
+        ]
+    )

@@ -35,7 +35,7 @@ def rehearse(config: Mapping[str, Any], *, here: bool, done: MutableSet[str] | N
     config = {**config, "trainer": {**config["trainer"], **elsewhere}}
     steps: tuple[tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Any]], ...] = (
         (("data", "augment"), datamodule_of),
-        (("model", "data", "optimizer", "scheduler"), model_beforehand),
+        (("model", "data"), model_beforehand),
         (("callbacks", "trainer"), callbacks_of),
         (("logger",), rehearse_loggers),
         (("energy",), meter_of),

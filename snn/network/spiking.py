@@ -109,14 +109,15 @@ class SpikingNetwork(nn.Module):
         self._check_sizes()
 
     def _check_sizes(self) -> None:
-        parts = [(f"hidden[{i}]", layer.weight) for i, layer in enumerate(self.hidden)]
         sent = None if self.encoder is None else self.encoder.nb_units
-        for name, weight in [*parts, ("readout", self.readout.weight)]:
-            inputs, units = weight.shape
-            if sent is not None and inputs != sent:
+        parts = [(f"hidden[{i}]", layer) for i, layer in enumerate(self.hidden)]
+        for name, part in [*parts, ("readout", self.readout)]:
+            weight = getattr(part, "weight", None)
+            plain = isinstance(weight, Tensor) and weight.ndim == 2  # not so of every subclass
+            if plain and sent is not None and len(weight) != sent:
                 allowed = f"{sent}, the number of units before it"
-                raise ConfigError(f"{name}.nb_inputs", inputs, allowed)
-            sent = units
+                raise ConfigError(f"{name}.nb_inputs", len(weight), allowed)
+            sent = getattr(part, "nb_units", None)
 
     def forward(self, x: Tensor | EventBatch | EventStore) -> NetworkOutput:
         """Classify a batch.

@@ -80,11 +80,6 @@ class LIFOptions(Options):
     detach_reset: bool = True
     timing: Timing | None = None
 
-    def __post_init__(self) -> None:
-        if self.tau_distribution and self.tau_mem_spread is self.tau_syn_spread is None:
-            allowed = "null without model.tau_mem_spread or model.tau_syn_spread: nothing is drawn"
-            raise ConfigError("model.tau_distribution", self.tau_distribution, allowed)
-
     def decays(self, time_step: float) -> tuple[float, float]:
         """Decay per step of synaptic current and membrane potential."""
         return (

@@ -80,7 +80,9 @@ def refusal(*overrides: str) -> str:
         ("augment=null", "augment=None: must be one of event_dropout"),
         ("data/encoder=rate", "must be left out or given with data=fashion_mnist"),
         ("callbacks=[ema,nope]", "callbacks='nope': must be one of default, early_stopping"),
-        ("callbacks=[ema,swa]", "must be ema or swa: both set callbacks.average"),
+        ("callbacks=[ema,swa]", "must be ema or swa, not both, as each makes callbacks.average"),
+        ("callbacks.best.monitr=val/loss", "did you mean 'monitor'"),
+        ("+callbacks=ema", "must be given as callbacks=, without +"),
         ("callbacks.average.decay=0.9", "must be given with callbacks=ema or callbacks=swa"),
         ("augment.event_dropout.p=0.2", "must be given with augment=event_dropout"),
         ("data=[shd,tbl]", "data=['shd', 'tbl']: must be one of fashion_mnist"),
@@ -91,7 +93,7 @@ def refusal(*overrides: str) -> str:
         ("scheduler=null", "scheduler=None: must be one of constant"),
         ("model.weight_scale=much", "model.weight_scale='much': must be number or a list"),
         ("model.weight_scale=[0.2,1]", "must be a number, or a list of 1: one for each hidden"),
-        ("model.tau_distribution=gamma", "must be null without model.tau_mem_spread"),
+        ("model.tau_distribution=gamma", "must be left out, or given with model.tau_mem_spread or"),
     ],
 )
 def test_refused(override: str, says: str) -> None:

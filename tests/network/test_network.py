@@ -58,6 +58,9 @@ def test_layers_that_do_not_fit_together_are_refused() -> None:
         SpikingNetwork(hidden[:1], readout)
     with pytest.raises(ConfigError, match=r"hidden\[0\]\.nb_inputs=8: must be 12"):
         SpikingNetwork(hidden[:1], readout, CurrentEncoder(4, 3, 0.9))
+    factors = RecurrentLIF(8, 6, 0.8, 0.9)
+    del factors.weight  # as a subclass may have it
+    SpikingNetwork([factors], LeakyReadout(6, 2, 0.8, 0.9))
 
 
 def test_analog_input_gets_an_encoder() -> None:

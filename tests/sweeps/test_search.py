@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -183,17 +183,20 @@ def test_what_is_wrong_is_said_in_a_line_before_anything_is_drawn(
     assert not (tmp_path / "new").exists()
 
 
-def test_trials_that_are_as_good_as_the_best_are_counted() -> None:
-    class Ended(NamedTuple):
-        values: list[float]
-        state: Any = SimpleNamespace(name="COMPLETE")
+def test_runs_that_are_as_good_as_the_best_are_counted() -> None:
+    def ended(value: float, run: str, state: str = "COMPLETE") -> Any:
+        state = SimpleNamespace(name=state)
+        return SimpleNamespace(values=[value], state=state, user_attrs={"run": run})
 
     plan = SearchPlan("s", {}, ("accuracy",), 4, about={"limits": {}})
-    best, others = Ended([0.9]), [Ended([0.8]), Ended([0.9], SimpleNamespace(name="PRUNED"))]
-    assert _as_good(plan, best, [best, *others]) == ""
-    assert _as_good(plan, best, [*others, Ended([0.9]), best]).startswith("; 1 other trial reached")
+    best, again = ended(0.9, "a"), ended(0.9, "a")
+    others = [ended(0.8, "b"), ended(0.9, "c", "PRUNED")]
+    assert _as_good(plan, best, [best, again, *others]) == ""
+    assert _as_good(plan, best, [*others, ended(0.9, "d"), best]).startswith(
+        "; 1 other run reached"
+    )
     limited = replace(plan, about={"limits": {"seconds": 3.0}})
-    assert _as_good(limited, best, [best, Ended([0.9])]) == ""
+    assert _as_good(limited, best, [best, ended(0.9, "d")]) == ""
 
 
 def test_without_m_it_is_no_search() -> None:

@@ -87,12 +87,13 @@ def best_trials(trials: Trials) -> list[FrozenTrial]:
 
 
 def _as_good(plan: SearchPlan, best: FrozenTrial, found: Sequence[FrozenTrial]) -> str:
-    """That others reach the same: Optuna names the first, the summary orders them by loss, time."""
+    """That other runs reach the same: Optuna names the first, the summary orders them by loss."""
     if plan.about.get("limits"):
         return ""  # which the others may not keep
-    equal = sum(t.values == best.values for t in found if t.state.name == "COMPLETE") - 1
-    trials = "1 other trial" if equal == 1 else f"{equal} other trials"
-    return f"; {trials} reached the same (the summary orders them)" if equal else ""
+    done = (t for t in found if t.state.name == "COMPLETE" and t.values == best.values)
+    equal = len({t.user_attrs.get(RUN) for t in done} - {best.user_attrs.get(RUN)})
+    runs = "1 other run" if equal == 1 else f"{equal} other runs"
+    return f"; {runs} reached the same (the summary orders them)" if equal else ""
 
 
 def _reached(plan: SearchPlan, trial: FrozenTrial) -> str:
