@@ -95,6 +95,8 @@ def preflight(arguments: Sequence[str], config_dir: Path, config_name: str) -> N
             if not folder.is_dir():
                 raise SnnError(f"hydra.searchpath: {folder}: no such folder")
         composer = Composer(config_dir, config_name, search)
+        for text in composer.choices.replaced(parse(args.overrides)):
+            print(f"note: {text}", file=sys.stderr)
         hydra = composer.settings(args.overrides, RunMode.MULTIRUN).hydra
         if args.multirun or hydra.mode == RunMode.MULTIRUN:
             _check_sweep(composer, args.overrides, hydra)

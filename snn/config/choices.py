@@ -52,27 +52,34 @@ class Choices:
             wrong = [n for n in names if not isinstance(n, str) or n not in known]
             if wrong:
                 raise ConfigError(group, wrong[0], f"one of {', '.join(choices)}")
-            if group in LISTS:
-                same = (o for o in groups if o.key_or_group == group and not o.is_delete())
-                self._check_list(group, [o.value() for o in same])
+            if several:
+                self._check_list(group, names)
 
-    def _check_list(self, group: str, given: Sequence[Any]) -> None:
-        """Refuse what would only count in part: several choices that are not written as a list, and
-        files that make the same object."""
-        names = [n for value in given for n in (value if isinstance(value, list) else [value])]
-        distinct = list(dict.fromkeys(map(str, names)))
-        if len(given) > 1 and len(distinct) > 1:
-            allowed = f"given once; several at once: {group}=[{','.join(distinct)}]"
-            raise ConfigError(group, given[-1], allowed)
+    def _check_list(self, group: str, names: Sequence[str]) -> None:
+        """Refuse files that make the same object, of which the last would count."""
         owners: dict[str, str] = {}
-        for name in distinct:
+        for name in dict.fromkeys(names):
             for key, node in self._nodes_of(group, name).items():
                 if not (OmegaConf.is_dict(node) and "_target_" in node):
                     continue  # it changes what another one makes
                 if key in owners:
                     allowed = f"{owners[key]} or {name}, not both, as each makes {group}.{key}"
-                    raise ConfigError(group, names, allowed)
+                    raise ConfigError(group, list(names), allowed)
                 owners[key] = name
+
+    @staticmethod
+    def replaced(overrides: Sequence[Override]) -> list[str]:
+        """What is said of choices that a later one replaces, where both could have been meant."""
+        said, last = [], dict[str, str]()
+        for override in overrides:
+            group, value = override.key_or_group, override.value()
+            if group not in LISTS or not isinstance(value, str):
+                continue
+            if last.setdefault(group, value) != value:
+                both = f"{group}=[{last[group]},{value}]"
+                said.append(f"{group}={value} replaces {group}={last[group]}; for both give {both}")
+            last[group] = value
+        return said
 
     def needed(self, key: str) -> str | None:
         """That a key belongs to a choice which was not made, as the end of "must be".

@@ -81,7 +81,7 @@ def refusal(*overrides: str) -> str:
         ("data/encoder=rate", "must be left out or given with data=fashion_mnist"),
         ("callbacks=[ema,nope]", "callbacks='nope': must be one of default, early_stopping"),
         ("callbacks=[ema,swa]", "must be ema or swa, not both, as each makes callbacks.average"),
-        ("callbacks.best.monitr=val/loss", "did you mean 'monitor'"),
+        ("callbacks.best.monitr=val/loss", "did you mean 'callbacks.best.monitor'"),
         ("+callbacks=ema", "must be given as callbacks=, without +"),
         ("callbacks.average.decay=0.9", "must be given with callbacks=ema or callbacks=swa"),
         ("augment.event_dropout.p=0.2", "must be given with augment=event_dropout"),
@@ -117,11 +117,14 @@ def test_a_network_that_cannot_be_made_is_refused_before_data_are_loaded(
     assert says in refusal(*overrides)
 
 
-def test_several_callbacks_are_a_list() -> None:
-    """Of two overrides Hydra would take the last, and say nothing."""
-    message = refusal("callbacks=ema", "callbacks=early_stopping")
-    assert "several at once: callbacks=[ema,early_stopping]" in message
+def test_several_callbacks_are_a_list(capsys: pytest.CaptureFixture) -> None:
     preflight(["callbacks=[ema,early_stopping]", "logger=csv", "logger=csv"], CONF, "train")
+    assert capsys.readouterr().err == ""
+    preflight(["callbacks=ema", "callbacks=early_stopping"], CONF, "train")  # the last, as ever
+    assert capsys.readouterr().err == (
+        "note: callbacks=early_stopping replaces callbacks=ema; for both give "
+        "callbacks=[ema,early_stopping]\n"
+    )
     config = config_of("callbacks=[ema,early_stopping]")
     assert {"best", "average", "early_stopping"} <= set(config["callbacks"])
 
