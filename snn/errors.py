@@ -4,6 +4,11 @@ The command line prints them without a traceback; anything else is a bug and kee
 """
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of another package says first; its kind, if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 class SnnError(Exception):
     """Root of all errors whose message alone is enough to mend them."""
 

@@ -59,8 +59,9 @@ class Run:
     @property
     def elsewhere(self) -> list[str]:
         """The override that says where configuration files of the user's own lie, if any do."""
-        words = self.status.get("overrides")
-        return [str(w) for w in words or [] if str(w).startswith("hydra.searchpath=")]
+        from snn.config.overrides import searched  # Hydra: not to read records alone
+
+        return searched([str(word) for word in self.status.get("overrides") or []])
 
     @property
     def data(self) -> str:

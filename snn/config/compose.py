@@ -23,7 +23,7 @@ from snn.config.hints import meaningless, unknown_key
 from snn.config.identity import flatten
 from snn.config.overrides import folders_of, parse
 from snn.config.schema import UnknownKey, check
-from snn.errors import ConfigError, SnnError
+from snn.errors import ConfigError, SnnError, first_line
 
 # Launchers that come with the extra ``cluster``.
 FROM_PLUGINS = ("joblib", "submitit_local", "submitit_slurm")
@@ -42,7 +42,7 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
         return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = error.full_key or "configuration"
-        raise ConfigError(key, None, f"given and resolvable ({_first_line(error)})") from None
+        raise ConfigError(key, None, f"given and resolvable ({first_line(error)})") from None
 
 
 class Composer:
@@ -107,7 +107,7 @@ class Composer:
             raise _no_such_choice(error) from None
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             found = self._of_another(groups, error) or self._unknown(overrides)
-            raise found or SnnError(_first_line(error)) from None
+            raise found or SnnError(first_line(error)) from None
         except yaml.YAMLError as error:
             raise _unreadable(error) from None
 
@@ -131,7 +131,7 @@ class Composer:
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             swept = {o.key_or_group for o in parse(overrides) if o.is_sweep_override()}
             found = self._of_another(parsed, error) or self._unknown(given, swept)
-            raise found or SnnError(_first_line(error)) from None
+            raise found or SnnError(first_line(error)) from None
         except yaml.YAMLError as error:
             raise _unreadable(error) from None
 
@@ -276,7 +276,3 @@ def _unreadable(error: yaml.YAMLError) -> SnnError:
     mark = getattr(error, "problem_mark", None)
     where = f"{mark.name}, line {mark.line + 1}" if mark else "a configuration file"
     return SnnError(f"{where}: cannot be read ({getattr(error, 'problem', None) or error})")
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0]

@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig
 
-from snn.errors import ConfigError
+from snn.errors import ConfigError, first_line
 
 SEARCH_PATH = "hydra.searchpath"
 
@@ -30,7 +30,7 @@ def parse(overrides: Sequence[str]) -> list[Override]:
     try:
         return OverridesParser.create(loader).parse_overrides(list(overrides))
     except OverrideParseException as error:
-        allowed = f"key=value ({str(error).strip().splitlines()[0]})"
+        allowed = f"key=value ({first_line(error)})"
         raise ConfigError("command line", error.override, allowed) from None
 
 

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from snn.config.identity import NOT_TASK, differences
-from snn.errors import BusyError, RunError
+from snn.errors import BusyError, RunError, first_line
 from snn.files import read_json
 
 if TYPE_CHECKING:
@@ -194,5 +194,5 @@ class RunDirectory:
             checkpoint["state_dict"].keys()
             return checkpoint
         except Exception as error:
-            reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+            reason = first_line(error)
             raise RunError(f"{path}: damaged, or not a checkpoint of a run ({reason})") from None

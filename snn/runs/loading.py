@@ -16,7 +16,7 @@ from snn.config.identity import config_hash
 from snn.config.make import make
 from snn.config.schema import check
 from snn.data.base import SpikeDataModule
-from snn.errors import ConfigError, InputError, RunError, SnnError
+from snn.errors import ConfigError, InputError, RunError, SnnError, first_line
 from snn.events import EventBatch, EventStore
 from snn.files import read_json
 from snn.network import SpikingNetwork, Trace
@@ -188,9 +188,8 @@ def _on(network: SpikingNetwork, device: torch.device | str) -> SpikingNetwork:
     try:
         return network.to(device)
     except (AssertionError, RuntimeError) as error:  # of a build without it; of no such device
-        reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            "device", str(device), f"one that is here, such as cpu ({reason})"
+            "device", str(device), f"one that is here, such as cpu ({first_line(error)})"
         ) from None
 
 

@@ -13,8 +13,8 @@ from snn.cli.command import preflight
 from snn.config.compose import Composer
 from snn.config.overrides import search_path_of
 from snn.config.rehearsal import rehearse
-from snn.errors import SnnError
 from tests.commands import ROOT, SMALL, config_of
+from tests.config.test_schema import refusal
 
 CONF = ROOT / "conf"
 
@@ -27,12 +27,6 @@ def own(tmp_path: Path) -> Path:
     (folder / "tweak.yaml").write_text("defaults: [ema]\naverage: {decay: 0.9}\n")
     (folder / "timer.yaml").write_text("timer:\n  _target_: pytorch_lightning.callbacks.Timer\n")
     return tmp_path
-
-
-def refusal(*arguments: str) -> str:
-    with pytest.raises(SnnError) as error:
-        preflight(arguments, CONF, "train")
-    return str(error.value)
 
 
 def test_a_file_may_change_what_another_makes(own: Path) -> None:
