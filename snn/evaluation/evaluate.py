@@ -74,7 +74,7 @@ def evaluate(
     datamodule, samples = chosen_samples(trained, overrides, split)
     if not len(samples):
         raise DataError(f"the {split} part has no samples")
-    folder = trained.path / FOLDER if folder is None else folder
+    folder = trained.path / FOLDER if folder is None else Path(folder)
     known = type(trained.network) is SpikingNetwork
     outcomes = observe(trained.network, samples)
     accuracy = measures.share(outcomes.right)

@@ -62,8 +62,12 @@ class EventStore:
         """Builds a store from event coordinates ``[nb_events]`` in any order.
 
         Raises:
-            ValueError: lengths differ, ids are not integers, or one is out of range.
+            ValueError: lengths differ, ids are not integers, or one is out of range; or there is
+                no step or unit.
         """
+        for name, size in (("nb_steps", nb_steps), ("nb_units", nb_units)):
+            if size < 1:
+                raise ValueError(f"{name}={size}: expected at least 1")
         ids = {
             name: _checked_ids(name, values, limit)
             for name, values, limit in (
@@ -94,9 +98,9 @@ class EventStore:
         small = nb_rows * nb_units < 2**31  # half the bytes, sorted twice as fast
         key = sample.astype(np.int32 if small else np.int64)
         key *= nb_steps
-        key += step
+        key += step.astype(key.dtype, copy=False)
         key *= nb_units
-        key += unit
+        key += unit.astype(key.dtype, copy=False)
         if (key[1:] < key[:-1]).any():
             key.sort()
         row = key // nb_units
@@ -132,12 +136,15 @@ class EventStore:
         return replace(self, units=self.units.to(dtype), nb_units=nb_units)
 
     def take(self, index: Tensor) -> Self:
-        """The chosen samples ``index`` (int64 ``[n]``, in that order) as a store of their own.
+        """The chosen samples ``index`` (integers ``[n]``, in that order) as a store of their own.
 
         Raises:
-            IndexError: an index lies outside ``0 .. nb_samples - 1`` (not checked on a GPU).
+            IndexError: an index lies outside ``0 .. nb_samples - 1`` (not checked on a GPU), or
+                is no integer: of a mask take ``mask.nonzero()[:, 0]``.
         """
-        index = index.to(self.indptr.device)
+        if index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
+            raise IndexError(f"samples by an index of {index.dtype}: expected integers")
+        index = index.to(self.indptr.device, torch.int64)
         if index.numel() and index.device.type == "cpu":
             low, high = index.aminmax()
             if low < 0 or high >= self.nb_samples:

@@ -19,11 +19,13 @@ whatever ``dt`` is, as long as the simulator is given the same.
 from __future__ import annotations
 
 import importlib
+from numbers import Real
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from snn.errors import ExportError
@@ -108,8 +110,8 @@ def to_nir(
         ExportError: NIR cannot say it exactly and that is not allowed.
     """
     package = nir_package()
-    if not (np.isfinite(dt) and dt > 0):
-        raise ExportError(f"dt={dt}: must be a number of seconds above 0")
+    if not isinstance(dt, Real) or not (np.isfinite(dt) and dt > 0):
+        raise ExportError(f"dt={dt!r}: must be a number of seconds above 0")
     found = differences(network)
     if found and not allow_difference:
         raise ExportError(
@@ -162,6 +164,9 @@ def _check_kind(network: nn.Module) -> None:
     for stage in stages:
         if reason := bypassed(*stage):
             raise ExportError(f"only plain networks can be exported: {reason}")
+    dtype = network.readout.weight.dtype
+    if dtype not in (torch.float32, torch.float64):
+        raise ExportError(f"weights of {dtype}: NIR takes those of network.float()")
 
 
 def _linear(package: ModuleType, weight: Tensor, scale: np.ndarray | float) -> nir.Linear:

@@ -47,7 +47,9 @@ def rest(network: SpikingNetwork, batch: int = 1) -> tuple[Tensor, ...]:
 
     In this order: the encoder's potential and previous spikes, where there is one; current,
     potential and previous spikes of each hidden layer (of declared neurons their state variables
-    and previous spikes); current and potential of the readout.
+    and previous spikes, then, ``[batch, step, unit]``, what its delays hold back: the spikes that
+    it sent itself, the latest first, and input that is under way, the earliest first); current and
+    potential of the readout.
     """
     weight = network.readout.weight.detach()
     state = []
@@ -60,8 +62,7 @@ def rest(network: SpikingNetwork, batch: int = 1) -> tuple[Tensor, ...]:
     return tuple(state)
 
 
-def _spiking(network: nn.Module) -> None:
-    """Whether there is a step to export."""
+def _require_spiking(network: nn.Module) -> None:
     if not isinstance(network, SpikingNetwork):
         raise ExportError(
             f"{type(network).__name__}: a step is exported of spiking networks of this package "
@@ -82,7 +83,7 @@ def export_step(network: SpikingNetwork) -> torch.export.ExportedProgram:
         ExportError: the network trains: its dropout would be part of the program; or it is none of
             this package.
     """
-    _spiking(network)
+    _require_spiking(network)
     if network.training:
         raise ExportError("a network in training mode is not exported: call network.eval()")
     state = rest(network, batch=2)
@@ -139,7 +140,10 @@ def _flattened(state: NetworkState) -> tuple[Tensor, ...]:
 
 
 def _parts(state: LIFState | LayerState) -> tuple[Tensor, ...]:
-    return tuple(state) if isinstance(state, LIFState) else (*state.states.values(), state.sent)
+    if isinstance(state, LIFState):
+        return tuple(state)
+    held = (part for part in (state.past, state.coming) if part is not None)
+    return (*state.states.values(), state.sent, *held)
 
 
 def _unflattened(state: tuple[Tensor, ...], network: SpikingNetwork) -> NetworkState:
@@ -152,7 +156,10 @@ def _unflattened(state: tuple[Tensor, ...], network: SpikingNetwork) -> NetworkS
     for layer in network.hidden:
         if isinstance(layer, NeuronLayer):
             states = {name: next(parts) for name in layer.neuron.states}
-            hidden.append(LayerState(states, next(parts)))
+            sent = next(parts)
+            past = None if layer.recurrent_delays is None else next(parts)
+            coming = None if layer.input_delays is None else next(parts)
+            hidden.append(LayerState(states, sent, past, coming))
         else:
             hidden.append(LIFState(*(next(parts) for _ in LIFState._fields)))
     return NetworkState(encoder, hidden, ReadoutState(*state[-2:]), [None] * layers)

@@ -5,7 +5,8 @@ NeuroBench (Yik et al. 2025, Nat. Commun. 16:1545; package ``neurobench`` 2.3.0)
 ``footprint``
     bytes of all parameters and buffers.
 ``connection_sparsity``
-    share of weights that are exactly 0.
+    share of weights that are exactly 0, as those of neurons to themselves with
+    ``self_recurrence=False`` are.
 ``activation_sparsity``
     share of neurons and steps without a spike, of the hidden layers.
 ``dense_synops``
@@ -16,7 +17,7 @@ NeuroBench (Yik et al. 2025, Nat. Commun. 16:1545; package ``neurobench`` 2.3.0)
     input of one step and 32 samples, or a batch of fewer, is of one kind or the other.
 ``membrane_updates``
     per sample, how often the potential of a hidden neuron changed from one step to the next; the
-    first step counts as a change.
+    first step counts as a change. Of declared neurons, the first state is taken for the potential.
 
 Unlike ``synops_per_sample`` (:mod:`snn.network.synops`), operations are counted when a step uses a
 spike, so the recurrent weights have no part in the spikes of the last step. An encoder's own
@@ -31,16 +32,19 @@ products of a GRU's gates with its states per unit and step.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from snn.errors import InputError
 from snn.events import EventBatch, EventStore
 from snn.network.hidden import HiddenLayer
 from snn.network.neuron_layer import NeuronLayer
 from snn.network.recurrent import RecurrentNetwork
-from snn.network.spiking import SpikingNetwork, Trace
+from snn.network.spiking import SpikingNetwork
+from snn.network.trace import Trace
 
 SAMPLES = 32  # whose input of a step is of one kind
 
@@ -57,6 +61,18 @@ class _Counts(NamedTuple):
     updates: int
 
 
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; every part goes back to the mode that it had."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
 @torch.no_grad()
 def neurobench(
     network: SpikingNetwork | RecurrentNetwork, batches: Iterable[Tensor | EventBatch | EventStore]
@@ -67,13 +83,17 @@ def neurobench(
         network: it is measured as in evaluation mode, without dropout.
         batches: as the network takes them; at least one sample in all. Each is traced in the
             reference, so give batches that fit into memory when they are dense.
+
+    Raises:
+        InputError: there is no sample.
     """
-    training = network.training
-    network.eval()
     spiking = isinstance(network, SpikingNetwork)
     count = _count_spiking if spiking else _count_recurrent
-    total = _Counts(*map(sum, zip(*(count(network, x) for x in batches), strict=True)))
-    network.train(training)
+    with evaluating(network):
+        counts = [count(network, x) for x in batches]
+    total = _Counts(*map(sum, zip(*counts, strict=True))) if counts else None
+    if total is None or not total.samples:
+        raise InputError("no samples: expected at least one, of which operations are counted")
     weights = [w for w, _ in _connections(network)] if spiking else network.weights()
     zeros = sum(int((weight == 0).sum()) for weight in weights)
     stored = [*network.parameters(), *network.buffers()]
@@ -92,8 +112,8 @@ def _connections(network: SpikingNetwork) -> Iterator[tuple[Tensor, str]]:
     """All weight matrices ``[input, output]``, with what their input is."""
     for i, layer in enumerate(network.hidden):
         yield layer.weight, f"input {i}"
-        if layer.recurrent_weight is not None:
-            yield layer.recurrent_weight, f"recurrent {i}"
+        if (recurrent := layer.recurrent_matrix()) is not None:
+            yield recurrent, f"recurrent {i}"
     yield network.readout.weight, f"input {len(network.hidden)}"
 
 

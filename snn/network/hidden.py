@@ -52,6 +52,7 @@ class HiddenLayer(nn.Module, abc.ABC):
         nb_units: number of neurons.
         weight: ``[input, unit]``.
         recurrent_weight: ``[unit, unit]``; None of a feed-forward layer.
+        self_recurrence: whether a neuron's spikes come back to itself.
         dropout: probability that a spike does not reach the layer's targets.
         dropout_mask: one mask per ``sample``, held over time, or one per ``step``.
     """
@@ -59,6 +60,7 @@ class HiddenLayer(nn.Module, abc.ABC):
     nb_units: int
     weight: Tensor
     recurrent_weight: Tensor | None
+    self_recurrence: bool = True
     dropout: float
     dropout_mask: DropoutMask
 
@@ -71,6 +73,12 @@ class HiddenLayer(nn.Module, abc.ABC):
             return None
         size = batch, steps, self.nb_units
         return draw_kept(self.weight, size, self.dropout, self.dropout_mask) / (1.0 - self.dropout)
+
+    def recurrent_matrix(self) -> Tensor | None:
+        """The recurrent weights that act: without the diagonal, if no neuron reaches itself."""
+        if self.recurrent_weight is None or self.self_recurrence:
+            return self.recurrent_weight
+        return self.recurrent_weight - torch.diag(self.recurrent_weight.diagonal())
 
     @property
     @abc.abstractmethod

@@ -51,19 +51,21 @@ class Decay(nn.Module):
         learn: ``fixed``, or learned with one value per ``layer`` or per ``neuron``.
 
     Raises:
-        ConfigError: a factor lies outside (0, 1), or units with factors of their own are to learn
-            a common one.
+        ConfigError: a factor lies outside (0, 1), there are not as many as units, or units with
+            factors of their own are to learn a common one.
     """
 
     factor: float | Tensor
 
     def __init__(self, factor: float | Tensor, units: Count, learn: Learn = "fixed") -> None:
         super().__init__()
-        each = torch.as_tensor(factor, dtype=torch.float64)
+        each = torch.as_tensor(factor, dtype=torch.float64).detach()
         outside = each[~((each > 0) & (each < 1))]
         if outside.numel():
             allowed = "between 0 and 1, both excluded"
             raise ConfigError("decay", outside.flatten()[0].item(), allowed)
+        if each.ndim and each.shape != (units,):
+            raise ConfigError("decay", list(each.shape), f"one number, or {units} of them")
         if each.ndim and learn == "layer":
             raise ConfigError("learn", learn, "fixed or neuron, where each neuron has its own tau")
         self.logit = None
@@ -73,7 +75,7 @@ class Decay(nn.Module):
             self.logit = nn.Parameter(logit)
         elif each.ndim:
             # It was drawn, so it belongs to the weights.
-            self.register_buffer("factor", each.to(torch.get_default_dtype()))
+            self.register_buffer("factor", each.to(torch.get_default_dtype(), copy=True))
         else:
             self.factor = float(factor)
 

@@ -55,6 +55,9 @@ class NeuronLayer(HiddenLayer):
         dropout: probability that a spike does not reach the layer's targets.
         dropout_mask: one mask per ``sample``, held over time, or one per ``step``.
 
+    In a training loop of one's own, call :meth:`keep_in_range` after each step of the optimizer,
+    and with delays :meth:`set_progress` before each epoch; those of the network reach all layers.
+
     Raises:
         ConfigError: a value that the declaration does not allow.
         DeclarationError: the neuron is not declared as it must be.
@@ -142,12 +145,6 @@ class NeuronLayer(HiddenLayer):
         """What the neuron's step gets for each parameter."""
         return {name: parameter() for name, parameter in self.parameter.items()}
 
-    def recurrent_matrix(self) -> Tensor | None:
-        """The recurrent weights that act: without the diagonal, if no neuron reaches itself."""
-        if self.recurrent_weight is None or self.self_recurrence:
-            return self.recurrent_weight
-        return self.recurrent_weight - torch.diag(self.recurrent_weight.diagonal())
-
     def forward(
         self,
         x: Tensor,
@@ -159,7 +156,7 @@ class NeuronLayer(HiddenLayer):
         taps, coming = self.input_taps(), None
         if taps is not None:
             x, coming = delayed(x, taps, state.coming if state else None)
-        weight, bias = self.input_weights(x)
+        weight, bias = self.input_weights(x, plain=True)
         spikes, potentials, end = neuron_layer(
             x,
             weight,
@@ -179,12 +176,12 @@ class NeuronLayer(HiddenLayer):
         return spikes, potentials, end._replace(coming=coming)
 
     def input_weights(
-        self, x: Tensor | EventBatch | EventStore | None
+        self, x: Tensor | EventBatch | EventStore | None, *, plain: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         """Weights ``[input, unit]`` and bias ``[unit]`` of the drive that act on an input."""
         if self.normalization is None:
             return self.weight, self.bias
-        return self.normalization(self.weight, x)
+        return self.normalization(self.weight, x, plain=plain)
 
     @property
     def reads_input(self) -> bool:
@@ -246,7 +243,12 @@ class NeuronLayer(HiddenLayer):
 
     def at_rest(self, batch: int) -> LayerState:
         weight = self.weight.detach()
-        return LayerState.rest(self.neuron, batch, self.nb_units, weight, self.start)
+        rest = LayerState.rest(self.neuron, batch, self.nb_units, weight, self.start)
+        if (taps := self.recurrent_taps()) is not None:
+            rest = rest._replace(past=weight.new_zeros(batch, *taps.shape))
+        if (taps := self.input_taps()) is not None:
+            rest = rest._replace(coming=weight.new_zeros(batch, len(taps) - 1, taps.shape[1]))
+        return rest
 
     def keep_in_range(self) -> None:
         for part in (*self.parameter.values(), *self.delays()):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import numbers
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,9 @@ from snn.errors import ConfigError
 from snn.network.layers import from_logit
 from snn.neurons import Parameter
 from snn.neurons.declaration.neuron import Learn
+
+SHORTEST = 20.0
+"""Steps per learned time constant, at most: its decay per step is 2e-9 then."""
 
 
 class NeuronParameter(nn.Module):
@@ -29,6 +34,9 @@ class NeuronParameter(nn.Module):
         initial: instead of the declared initial value; a tensor ``[unit]`` gives each neuron its
             own.
         learn: instead of the declared one.
+
+    Raises:
+        ConfigError: either is none that the declaration allows.
     """
 
     def __init__(
@@ -43,14 +51,16 @@ class NeuronParameter(nn.Module):
         super().__init__()
         self.declared, self.time_step = parameter, time_step
         learn = learn or parameter.learn
+        if learn not in get_args(Learn):
+            raise ConfigError(f"learn.{name}", learn, f"one of {', '.join(get_args(Learn))}")
         initial = parameter.initial if initial is None else initial
-        if isinstance(initial, Tensor):
-            ends = (initial.min().item(), initial.max().item())
-        else:
-            ends = tuple(initial) if isinstance(initial, list | tuple) else (initial, initial)
+        ends = _ends(initial, units)
         low, high = parameter.low, parameter.high
-        if len(ends) != 2 or not low <= ends[0] <= ends[1] <= high:
-            allowed = f"a number, or [low, high] with low <= high, between {low:g} and {high:g}"
+        if ends is None or not low <= ends[0] <= ends[1] <= high:
+            allowed = (
+                f"a number, [low, high] with low <= high, or a tensor [{units}], between {low:g} "
+                f"and {high:g}"
+            )
             raise ConfigError(f"initial.{name}", initial, allowed)
         if parameter.is_time_constant and not 0 < math.exp(-time_step / max(ends[0], 1e-9)) < 1:
             raise ConfigError(f"initial.{name}", initial, f"of the order of {time_step} ms")
@@ -59,7 +69,7 @@ class NeuronParameter(nn.Module):
             raise ConfigError(f"learn.{name}", learn, "fixed or neuron, where values are drawn")
         shape = (units,) if spread or learn == "neuron" else ()
         if isinstance(initial, Tensor):
-            drawn = initial.double()
+            drawn = initial.detach().double().clone()  # the caller's stays the caller's
         else:
             drawn = ends[0] + (ends[1] - ends[0]) * torch.rand(shape, dtype=torch.float64)
         self.number: float | None = None
@@ -112,5 +122,18 @@ class NeuronParameter(nn.Module):
     def keep_in_range(self) -> None:
         """After a step of the optimizer."""
         if self.declared.keep == "clamp" and isinstance(self.raw, nn.Parameter):
-            low, high = (0.0, 1.0) if self._by_place else (self.declared.low, self.declared.high)
+            p = self.declared
+            low, high = (0.0, 1.0) if self._by_place else (p.low, p.high)
+            if p.is_time_constant:  # of 0 ms the decay has no derivative
+                low = max(low, float(self._inner(torch.tensor(self.time_step / SHORTEST))))
             self.raw.clamp_(low, high)
+
+
+def _ends(initial: Any, units: int) -> tuple[float, float] | None:
+    """The smallest and the largest of some initial values; None if they are none."""
+    if isinstance(initial, Tensor):
+        is_one = initial.shape == (units,) and not initial.is_complex()
+        return (initial.min().item(), initial.max().item()) if is_one else None
+    ends = tuple(initial) if isinstance(initial, list | tuple) else (initial, initial)
+    are_numbers = all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in ends)
+    return ends if len(ends) == 2 and are_numbers else None

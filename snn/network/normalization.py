@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from snn.events import EventBatch, EventStore
 
@@ -55,7 +56,7 @@ class DriveNormalization(nn.Module):
         self.register_buffer("variance", torch.ones(units))
 
     def forward(
-        self, weight: Tensor, x: Tensor | EventBatch | EventStore | None
+        self, weight: Tensor, x: Tensor | EventBatch | EventStore | None, *, plain: bool = False
     ) -> tuple[Tensor, Tensor]:
         """Weights ``[input, unit]`` and bias ``[unit]`` whose drive is the normalised one.
 
@@ -63,13 +64,17 @@ class DriveNormalization(nn.Module):
 
         Args:
             weight: of the layer, ``[input, unit]``.
-            x: the layer's input, ``[batch, step, input]`` or events; only read while training.
+            x: the layer's input, ``[batch, step, input]`` or events; only read while training,
+                where a batch without samples is normalised as in evaluation.
+            plain: by PyTorch's own operations, which have second derivatives too.
         """
         mean, variance = self.mean, self.variance
         if self.training:
             assert x is not None
-            mean, variance, count = drive_moments(x, weight)
-            self._remember(mean.detach(), variance.detach() * count / max(count - 1, 1))
+            count = len(x) * (x.shape[1] if isinstance(x, Tensor) else x.nb_steps)
+            if count:
+                mean, variance = drive_moments(x, weight, plain=plain)
+                self._remember(mean.detach(), variance.detach() * count / max(count - 1, 1))
         scale = self.gain / torch.sqrt(variance + self.eps)
         return weight * scale, self.bias - mean * scale
 
@@ -80,18 +85,17 @@ class DriveNormalization(nn.Module):
 
 
 def drive_moments(
-    x: Tensor | EventBatch | EventStore, weight: Tensor
-) -> tuple[Tensor, Tensor, int]:
-    """Mean and variance of ``x W`` over samples and steps, ``[unit]`` each, and their number.
+    x: Tensor | EventBatch | EventStore, weight: Tensor, *, plain: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance of ``x W`` over samples and steps, ``[unit]`` each.
 
     Both have gradients of the weights, and of ``x`` if it wants one.
     """
-    if isinstance(x, Tensor) and x.requires_grad:
-        drive = x.to(weight.dtype).flatten(0, 1) @ weight
-        return drive.mean(0), drive.var(0, correction=0), len(drive)
-    mean, variance = _Moments.apply(weight, _rows(x, weight))
-    steps = x.shape[1] if isinstance(x, Tensor) else x.nb_steps
-    return mean, variance, len(x) * steps
+    with torch.autocast(weight.device.type, enabled=False):  # sums over all steps need the digits
+        if isinstance(x, Tensor) and (plain or x.requires_grad):
+            drive = x.to(weight.dtype).flatten(0, 1) @ weight
+            return drive.mean(0), drive.var(0, correction=0)
+        return _Moments.apply(weight, _rows(x, weight))
 
 
 def _rows(x: Tensor | EventBatch | EventStore, like: Tensor) -> Tensor:
@@ -126,6 +130,7 @@ class _Moments(torch.autograd.Function):
         return mean, variance
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, of_mean: Tensor, of_variance: Tensor) -> tuple[Tensor, None]:
         (products,) = ctx.saved_tensors
         return products[:, :1] * of_mean + products[:, 1:] * (2.0 * of_variance), None

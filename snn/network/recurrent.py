@@ -14,17 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from snn.checks import Count, NonNegative, checked
+from snn.errors import ConfigError
 from snn.events import EventBatch, EventStore
 from snn.network.hidden import DropoutMask, draw_kept
 from snn.network.initial import Dropout, Spread, recurrent_matrix, weight_matrix
+from snn.network.inputs import check_input
 from snn.network.layers import CurrentEncoder, LeakyReadout
-from snn.network.spiking import NetworkOutput
+from snn.network.trace import NetworkOutput
 from snn.neurons import LogitRule, logits
 
 Cell = Literal["tanh", "gru"]
@@ -76,12 +79,15 @@ class RecurrentNetwork(nn.Module):
         recurrent_weight_scale: the same of recurrent weights; a factor of ``orthogonal`` ones.
         dropout: probability that a unit does not reach the next layer.
         dropout_mask: one mask per ``sample``, held over time, or one per ``step``.
+
+    Raises:
+        ConfigError: encoder, layers and readout do not fit together.
     """
 
     def __init__(
         self,
         nb_inputs: Count,
-        sizes: Sequence[Count],
+        sizes: Annotated[Sequence[Count], Field(min_length=1)],
         readout: LeakyReadout | LinearReadout,
         cell: Cell = "tanh",
         encoder: CurrentEncoder | None = None,
@@ -94,6 +100,12 @@ class RecurrentNetwork(nn.Module):
         dropout_mask: DropoutMask = "sample",
     ) -> None:
         super().__init__()
+        if encoder is not None and encoder.nb_units != nb_inputs:
+            allowed = f"{encoder.nb_units}, the number of units of the encoder"
+            raise ConfigError("nb_inputs", nb_inputs, allowed)
+        if len(readout.weight) != sizes[-1]:
+            allowed = f"{sizes[-1]}, the number of units before it"
+            raise ConfigError("readout.nb_inputs", len(readout.weight), allowed)
         kind = {"tanh": nn.RNN, "gru": nn.GRU}[cell]
         self.cell, self.encoder, self.logit_rule = cell, encoder, logit_rule
         self.dropout, self.dropout_mask = dropout, dropout_mask
@@ -129,6 +141,8 @@ class RecurrentNetwork(nn.Module):
 
     def encoded(self, x: Tensor | EventBatch | EventStore) -> Tensor:
         """What the first hidden layer gets, ``[batch, step, unit]``."""
+        first = self.layers[0].input_size if self.encoder is None else self.encoder.nb_channels
+        check_input(x, first)
         dtype = self.readout.weight.dtype
         x = x.to(dtype) if isinstance(x, Tensor) else x.to_dense(dtype)
         return x if self.encoder is None else self.encoder(x)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -17,55 +17,15 @@ from snn.events import EventBatch, EventStore
 from snn.kernels import surrogates
 from snn.network.hidden import HiddenLayer
 from snn.network.hooks import bypassed
+from snn.network.inputs import check_input, size_of
 from snn.network.layers import CurrentEncoder, LeakyReadout, RecurrentLIF
 from snn.network.neuron_layer import NeuronLayer
-from snn.neurons import EncoderState, LayerState, LIFState, LogitRule, ReadoutState, logits
+from snn.network.trace import NetworkOutput, NetworkState, Trace
+from snn.neurons import LogitRule, logits
 
 log = logging.getLogger(__name__)
 
 Backend = Literal["auto", "einsum", "cpu", "gpu"]
-
-
-class NetworkOutput(NamedTuple):
-    """What training needs of a forward pass; both carry gradients."""
-
-    logits: Tensor
-    """``[batch, class]``."""
-    spike_counts: list[Tensor]
-    """Spikes per sample and neuron, one ``[batch, unit]`` for each hidden layer."""
-
-
-class NetworkState(NamedTuple):
-    """State of all parts between two chunks of a sequence."""
-
-    encoder: EncoderState | None
-    hidden: list[LIFState | LayerState]
-    readout: ReadoutState
-    masks: list[Tensor | None]
-    """Dropout masks that are held over the whole sequence."""
-
-
-class Trace(NamedTuple):
-    """Everything that happened in the network, ``[batch, step, unit]`` each."""
-
-    input: Tensor
-    """Spikes that the first hidden layer received (the encoder's, if there is one)."""
-    spikes: list[Tensor]
-    potentials: list[Tensor]
-    """What each hidden layer compared with its threshold: potentials before the reset of a step."""
-    output: Tensor
-    """Readout potentials, ``[batch, step + 1, class]``, the initial state first."""
-    state: NetworkState
-    currents: list[Tensor | None]
-    """Synaptic currents of each hidden layer; None of a layer whose forward is not this package's,
-    which does not tell them."""
-    readout_currents: Tensor | None
-    """Currents of the readout, ``[batch, step + 1, class]``, the initial state first; likewise."""
-    encoder_potentials: Tensor | None
-    """Membrane potentials of the encoder, before the reset; None without one."""
-    states: list[dict[str, Tensor]]
-    """State variables of each hidden layer before each step, ``[batch, step, unit]`` by name; none
-    of a layer whose forward is not this package's."""
 
 
 @checked
@@ -91,7 +51,7 @@ class SpikingNetwork(nn.Module):
 
     def __init__(
         self,
-        hidden: Annotated[Sequence[HiddenLayer], Field(min_length=1)] | nn.ModuleList,
+        hidden: Annotated[Sequence[HiddenLayer] | nn.ModuleList, Field(min_length=1)],
         readout: LeakyReadout,
         encoder: CurrentEncoder | None = None,
         logit_rule: LogitRule = "max",
@@ -119,12 +79,23 @@ class SpikingNetwork(nn.Module):
                 raise ConfigError(f"{name}.nb_inputs", len(weight), allowed)
             sent = getattr(part, "nb_units", None)
 
+    def _check_input(self, x: Tensor | EventBatch | EventStore) -> None:
+        first = self.hidden[0] if self.encoder is None else self.encoder
+        weight = getattr(first, "weight", None)
+        inputs = getattr(first, "nb_channels", None)
+        if isinstance(weight, Tensor) and weight.ndim == 2:  # not so of every subclass
+            inputs = len(weight)
+        check_input(x, inputs)
+
     def forward(self, x: Tensor | EventBatch | EventStore) -> NetworkOutput:
         """Classify a batch.
 
         Args:
             x: events, spike counts ``[batch, step, unit]``, or analog ``[batch, step, channel]``
                 if the network has an encoder.
+
+        Raises:
+            ValueError, TypeError: the input is of another shape or kind.
         """
         output, counts = self.readout_trace(x)
         return NetworkOutput(logits(output, self.logit_rule), counts)
@@ -136,13 +107,16 @@ class SpikingNetwork(nn.Module):
             Readout potentials ``[batch, step + 1, class]``, and the spike counts ``[batch, unit]``
             of each hidden layer.
         """
+        self._check_input(x)
         backend = self.backend_for(x)
         if backend != "einsum" and self.one_call:
             return kernels.network(x, **self.kernel_arguments(x), backend=backend)
         if backend != "einsum":
             return self._layer_by_layer(x, backend)
         trace = self.trace(x)
-        return trace.output, [spikes.sum(1) for spikes in trace.spikes]
+        # half precision has no odd numbers above 256, and a sum over time may exceed it
+        dtype = torch.promote_types(trace.output.dtype, torch.float32)
+        return trace.output, [spikes.sum(1, dtype=dtype) for spikes in trace.spikes]
 
     @property
     def one_call(self) -> bool:
@@ -163,7 +137,7 @@ class SpikingNetwork(nn.Module):
         for i, layer in enumerate(self.hidden):
             if (taps := layer.input_taps()) is not None:
                 x = kernels.delayed(x, taps, backend=backend)
-            given = layer.kernel_parameters(layer.draw_mask(*_size(x)), x)
+            given = layer.kernel_parameters(layer.draw_mask(*size_of(x)), x)
             if i + 1 < len(self.hidden):
                 x, of_layer = kernels.neuron_layer(x, given, backend=backend)
                 counts.append(of_layer)
@@ -215,8 +189,9 @@ class SpikingNetwork(nn.Module):
 
     def kernel_arguments(self, x: Tensor | EventBatch | EventStore) -> dict[str, Any]:
         """The parameters as the kernels take them; draws the dropout masks."""
+        self._check_input(x)
         layers = [
-            layer.kernel_parameters(layer.draw_mask(*_size(x)), None if i else x)
+            layer.kernel_parameters(layer.draw_mask(*size_of(x)), None if i else x)
             for i, layer in enumerate(self.hidden)
         ]
         readout, encoder = self._readout_and_encoder()
@@ -245,6 +220,7 @@ class SpikingNetwork(nn.Module):
             The trace. A sequence run in chunks gives the same spikes, potentials and outputs as
             in one piece; only the readout's trace repeats the chunk boundary as its first entry.
         """
+        self._check_input(x)
         dtype = self.readout.weight.dtype
         x = x.to(dtype) if isinstance(x, Tensor) else x.to_dense(dtype)
         encoder_state, encoder_potentials = state.encoder if state else None, None
@@ -289,11 +265,6 @@ class SpikingNetwork(nn.Module):
         """How much of the training is over, 0 to 1: delays sharpen with it."""
         for layer in self.hidden:
             layer.set_progress(share)
-
-
-def _size(x: Tensor | EventBatch | EventStore) -> tuple[int, int]:
-    """Samples and steps."""
-    return (x.shape[0], x.shape[1]) if isinstance(x, Tensor) else (len(x), x.nb_steps)
 
 
 def _class_of(layer: nn.Module) -> type[nn.Module]:

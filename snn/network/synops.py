@@ -26,6 +26,8 @@ def synaptic_operations(
     layers = [*network.hidden, network.readout]
     total = input_spikes * layers[0].weight.shape[1]
     for layer, target, spikes in zip(layers, layers[1:], hidden_spikes, strict=False):
-        recurrent = 0 if layer.recurrent_weight is None else layer.nb_units
+        recurrent = 0
+        if layer.recurrent_weight is not None:
+            recurrent = layer.nb_units - (not layer.self_recurrence)
         total += spikes * (recurrent + target.weight.shape[1])
     return total

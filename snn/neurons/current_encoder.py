@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from snn.neurons.lif import over_time
 from snn.neurons.surrogate import spike
 
 
@@ -56,8 +57,15 @@ def current_encoder(
     Returns:
         Spikes ``Z(0..T-1)`` and potentials ``E(0..T-1)``, both ``[batch, step, unit]``, and the
         state after the last step.
+
+    Raises:
+        ValueError: the units are no whole number of copies of the channels.
     """
-    copies = gain.numel() // x.shape[2]
+    copies, rest = divmod(gain.numel(), max(x.shape[2], 1))
+    if rest or not copies:
+        raise ValueError(
+            f"an encoder of {gain.numel()} units for {x.shape[2]} channels: must be a multiple"
+        )
     currents = torch.einsum("abc,c->abc", x.tile(1, 1, copies) + bias, gain)
     zero = currents.new_zeros(currents.shape[0], currents.shape[2])
     potential, previous = state or EncoderState(zero, zero)
@@ -68,4 +76,5 @@ def current_encoder(
         potentials.append(potential)
         potential = (beta * potential + (1.0 - beta) * current) * (1.0 - previous.detach())
         previous = z
-    return torch.stack(spikes, 1), torch.stack(potentials, 1), EncoderState(potential, previous)
+    end = EncoderState(potential, previous)
+    return over_time(spikes, currents), over_time(potentials, currents), end

@@ -19,7 +19,7 @@ from torch import Tensor
 from snn.errors import ConfigError
 from snn.neurons.declaration.neuron import Neuron, Values
 from snn.neurons.declaration.program import program
-from snn.neurons.lif import Recurrence
+from snn.neurons.lif import Recurrence, over_time
 from snn.neurons.surrogate import spike
 
 
@@ -129,7 +129,8 @@ def neuron_layer(
             h = h + torch.einsum("ab,bc->ac", sent, recurrent_weight)
             _, after = neuron.step(Values(**states), h, p)
         states = {name: _like(value, z) for name, value in after(z).items()}
-    return torch.stack(spikes, 1), torch.stack(compared, 1), LayerState(states, sent, past)
+    end = LayerState(states, sent, past)
+    return over_time(spikes, drive), over_time(compared, drive), end
 
 
 def _like(value: Tensor | float, z: Tensor) -> Tensor:

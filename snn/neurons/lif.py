@@ -163,4 +163,10 @@ def lif(
             potential = potential - dynamics.threshold * r
         sent = now
 
-    return torch.stack(spikes, 1), torch.stack(potentials, 1), LIFState(current, potential, sent)
+    end = LIFState(current, potential, sent)
+    return over_time(spikes, drive), over_time(potentials, drive), end
+
+
+def over_time(steps: list[Tensor], like: Tensor) -> Tensor:
+    """``[batch, step, unit]`` of steps ``[batch, unit]``; of none, ``like``, which has none too."""
+    return torch.stack(steps, 1) if steps else like

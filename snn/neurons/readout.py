@@ -110,7 +110,12 @@ def running_logits(trace: Tensor, rule: str = "max") -> Tensor:
 
     Returns:
         ``[batch, step + 1, class]``; entry t is what is known after t steps.
+
+    Raises:
+        ConfigError: the rule is unknown.
     """
+    if rule not in _RUNNING:
+        raise ConfigError("logit_rule", rule, f"one of {', '.join(_RUNNING)}")
     return _RUNNING[rule](trace)
 
 

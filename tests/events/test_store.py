@@ -126,6 +126,32 @@ def test_take_refuses_samples_that_are_not_there(index):
         random_store()[0].take(torch.tensor(index))
 
 
+def test_take_wants_integers_of_any_size():
+    store = random_store()[0]
+    wanted = store.take(torch.tensor([6, 2]))
+    for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32):
+        found = store.take(torch.tensor([6, 2], dtype=dtype))
+        assert torch.equal(found.indptr, wanted.indptr)
+        assert torch.equal(found.units, wanted.units)
+    mask = torch.arange(len(store)) > 3
+    for index in (mask, mask.float()):
+        with pytest.raises(IndexError, match="expected integers"):
+            EventBatch(store, index).to_dense()
+
+
+def test_ids_may_be_unsigned():
+    ids = np.array([1, 0], np.uint64)
+    store = EventStore.from_events(ids, ids, ids, nb_samples=2, nb_steps=2, nb_units=3)
+    assert store.to_dense().nonzero().tolist() == [[0, 0, 0], [1, 1, 1]]
+
+
+@pytest.mark.parametrize("size", [{"nb_steps": 0}, {"nb_units": 0}])
+def test_a_store_has_steps_and_units(size):
+    sizes = {"nb_samples": 2, "nb_steps": 2, "nb_units": 3} | size
+    with pytest.raises(ValueError, match="=0: expected at least 1"):
+        EventStore.from_events([], [], [], **sizes)
+
+
 @pytest.mark.parametrize("nb_events", [0, 90])
 def test_saved_stores_load_memory_mapped(tmp_path, nb_events):
     store, dense = random_store(nb_events=nb_events)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from snn.errors import InputError
 from snn.network import SpikingNetwork
 from snn.network.complexity import neurobench
 from snn.network.layers import LeakyReadout, RecurrentLIF
@@ -123,4 +124,9 @@ def test_training_mode_and_chance_are_left_as_they_were() -> None:
     first, second = neurobench(network, [x]), neurobench(network, [x])
     assert first == second
     assert network.training
+    network.hidden[0].eval()
+    with pytest.raises(InputError, match="no samples"):
+        neurobench(network, [])
+    assert network.training
+    assert not network.hidden[0].training
     assert torch.equal(torch.random.get_rng_state(), before)

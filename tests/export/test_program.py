@@ -12,9 +12,27 @@ from snn.cli.main import main
 from snn.errors import ExportError
 from snn.export.program import export_step, rest, save_onnx, save_step
 from snn.network import SpikingNetwork
-from snn.network.layers import CurrentEncoder
-from tests.export.networks import BETA, INPUTS, network, spikes
+from snn.network.delays import DelayOptions
+from snn.network.layers import CurrentEncoder, LeakyReadout
+from snn.network.neuron_layer import NeuronLayer
+from snn.neurons import CubaLIF
+from tests.export.networks import BETA, CLASSES, INPUTS, UNITS, network, spikes
 from tests.export.packages import package
+
+
+def _delayed() -> SpikingNetwork:
+    """Two layers; delays between the neurons of the first, and on the way into both."""
+    delays = {"input": [3.0, 6.0], "most": 8}
+    first = NeuronLayer(
+        INPUTS,
+        UNITS,
+        CubaLIF(),
+        weight_scale=3.0,
+        recurrent_weight_scale=2.0,
+        delays=DelayOptions(recurrent=[2.0, 6.0], **delays),
+    )
+    second = NeuronLayer(UNITS, 20, CubaLIF(), weight_scale=3.0, delays=DelayOptions(**delays))
+    return SpikingNetwork([first, second], LeakyReadout(20, CLASSES, BETA, BETA)).double().eval()
 
 
 def _with_encoder() -> SpikingNetwork:
@@ -26,10 +44,15 @@ def _with_encoder() -> SpikingNetwork:
     )
 
 
-@pytest.mark.parametrize("kind", ["prompt", "late", "encoder"])
+def _network(kind: str) -> SpikingNetwork:
+    made = {"encoder": _with_encoder, "delays": _delayed}
+    return made[kind]() if kind in made else network(2, timing=kind)
+
+
+@pytest.mark.parametrize("kind", ["prompt", "late", "encoder", "delays"])
 @torch.no_grad()
 def test_a_saved_program_follows_the_network(tmp_path: Path, kind: str) -> None:
-    ours = _with_encoder() if kind == "encoder" else network(2, timing=kind)
+    ours = _network(kind)
     x = torch.randn(3, 50, INPUTS // 4).double() * 3 if kind == "encoder" else spikes(3)
     save_step(ours, tmp_path / "step.pt2")
     step = torch.export.load(tmp_path / "step.pt2").module()
@@ -41,11 +64,12 @@ def test_a_saved_program_follows_the_network(tmp_path: Path, kind: str) -> None:
     assert expected.spikes[-1].mean() > 0.01
 
 
+@pytest.mark.parametrize("kind", ["prompt", "delays"])
 @torch.no_grad()
-def test_onnxruntime_gives_the_same_spikes(tmp_path: Path) -> None:
+def test_onnxruntime_gives_the_same_spikes(tmp_path: Path, kind: str) -> None:
     package("onnxscript")
     runtime = package("onnxruntime")
-    ours, x = network(2).float(), spikes(3).float()
+    ours, x = _network(kind).float(), spikes(3).float()
     save_onnx(ours, tmp_path / "step.onnx")
     session = runtime.InferenceSession(str(tmp_path / "step.onnx"))
     names = [given.name for given in session.get_inputs()]

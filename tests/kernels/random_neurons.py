@@ -12,7 +12,7 @@ from snn.neurons import Neuron, Parameter, State
 
 _KINDS = (
     *("add", "sub", "mul", "div", "tanh", "sigmoid", "exp", "abs", "where"),
-    *("max", "min", "neg", "relu", "clamp", "cos", "sin"),
+    *("max", "min", "neg", "relu", "clamp", "floor", "same", "cos", "sin"),
 )
 
 
@@ -88,6 +88,10 @@ class Drawn(Neuron):
                 return -x
             case "relu":
                 return torch.relu(x)
+            case "floor":
+                return torch.clamp(x, min=0.0) - 0.1 * y
+            case "same":
+                return torch.where(x == y, 0.5 * x, 0.2 * y)
         return torch.clamp(x, -0.8, 0.9) + 0.1 * y
 
 

@@ -62,6 +62,20 @@ def test_recurrent_delays_on_the_gpu(neuron):
     assert_same(case, triangular_taps(delay, 2.0, 8), delay, "gpu")
 
 
+@needs_triton
+def test_delays_alone_are_learned_on_the_gpu():
+    case = LayerCase(CubaLIF(), batch=2, steps=9, units=7, learn=False)
+    delay = delay_of(7)
+    frozen = [g.detach() if isinstance(g, torch.Tensor) else g for g in case.given]
+    options = case.options | {"taps": triangular_taps(delay, 2.0, 8)}
+    spikes, _, _ = neuron_layer(case.x, *frozen, **options)
+    (wanted,) = torch.autograd.grad(spikes.sum(), delay, retain_graph=True)
+    layer = kernels.NeuronParameters(*frozen, **options)
+    found, _ = kernels.neuron_layer(case.x, layer, backend="gpu")
+    assert wanted.any()
+    assert error(torch.autograd.grad(found.sum(), delay)[0], wanted) <= 1e-10
+
+
 def test_a_delay_of_whole_steps_is_one_tap():
     delay = torch.tensor([0.0, 3.0, 1.0])
     assert torch.equal(triangular_taps(delay, 1.0, 5), rounded_taps(delay, 5))

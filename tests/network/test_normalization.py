@@ -72,7 +72,38 @@ def test_the_folded_drive_is_that_of_pytorch(kind, density):
 def test_moments_have_gradients_of_an_input_that_wants_them():
     x = counts_of(0.5).requires_grad_()
     weight = torch.randn(9, 4, dtype=torch.float64, requires_grad=True)
-    torch.autograd.gradcheck(lambda x, w: drive_moments(x, w)[:2], (x, weight))
+    torch.autograd.gradcheck(drive_moments, (x, weight))
+
+
+def test_the_reference_has_second_derivatives_and_the_kernels_own_says_it_has_none():
+    torch.manual_seed(2)
+    layer = NeuronLayer(9, 4, CubaLIF(), normalize="batch", scale=2.0, weight_scale=3.0).double()
+    x = counts_of(0.3)
+
+    def second(x: torch.Tensor) -> torch.Tensor:
+        spikes, _, _ = layer(x)
+        (first,) = torch.autograd.grad(spikes.square().sum(), layer.weight, create_graph=True)
+        return torch.autograd.grad(first.square().sum(), layer.weight)[0]
+
+    assert torch.equal(second(x), second(x.clone().requires_grad_()))
+    mean, _ = drive_moments(x, layer.weight)
+    (first,) = torch.autograd.grad(mean.square().sum(), layer.weight, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.sum().backward()
+
+
+@pytest.mark.parametrize("backend", ["einsum", "auto"])
+@pytest.mark.parametrize("density", [0.5, SPARSE / 2])
+def test_mixed_precision_and_a_batch_of_nothing(backend, density):
+    layer = NeuronLayer(9, 4, CubaLIF(), normalize="batch")
+    network = SpikingNetwork([layer], LeakyReadout(4, 3, 0.8, 0.9), backend=backend)
+    store = events_of(counts_of(density))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert network(store).logits.isfinite().all()
+    before = layer.normalization.mean.clone()
+    assert before.any()
+    assert network(store.take(torch.zeros(0, dtype=torch.int64))).logits.shape == (0, 3)
+    assert torch.equal(layer.normalization.mean, before)
 
 
 def network_of(backend: str, *, analog: bool = False) -> SpikingNetwork:

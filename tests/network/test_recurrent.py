@@ -71,6 +71,18 @@ def test_numbers_come_in_as_multiplications(x: Tensor) -> None:
     )
 
 
+def test_parts_that_do_not_fit_together_are_refused() -> None:
+    readout = LinearReadout(7, 2)
+    with pytest.raises(ConfigError, match="sizes="):
+        RecurrentNetwork(5, [], readout)
+    with pytest.raises(ConfigError, match=r"readout.nb_inputs=7: must be 6"):
+        RecurrentNetwork(5, [6], readout)
+    with pytest.raises(ConfigError, match="nb_inputs=5: must be 8"):
+        RecurrentNetwork(5, [7], readout, encoder=CurrentEncoder(4, 2, 0.9))
+    with pytest.raises(ValueError, match=r"real numbers \[batch, step, 5\]"):
+        RecurrentNetwork(5, [7], readout)(torch.zeros(2, 3, 4))
+
+
 def test_recurrent_weights_are_orthogonal_by_gate() -> None:
     for part in network("gru").layers[0].weight_hh_l0.split(UNITS):
         torch.testing.assert_close(part @ part.T, torch.eye(UNITS))

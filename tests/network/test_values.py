@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from snn.errors import ConfigError
+from snn.events import EventStore
 from snn.network import SpikingNetwork
 from snn.network.layers import CurrentEncoder, Decay, LeakyReadout, RecurrentLIF
 from snn.neurons import LIFDynamics, logits
@@ -79,6 +81,37 @@ def test_a_value_that_is_not_allowed_is_refused_by_name(what, name, value):
 def test_a_network_needs_a_hidden_layer():
     with pytest.raises(ConfigError, match=r"^hidden="):
         SpikingNetwork([], LeakyReadout(4, 2, 0.8, 0.9))
+
+
+@pytest.mark.parametrize("backend", ["einsum", "auto"])
+@pytest.mark.parametrize("analog", [False, True])
+def test_an_input_that_does_not_fit_is_refused_by_every_backend(backend, analog):
+    made = network(encoder=CurrentEncoder(1, 3, 0.9)) if analog else network()
+    made.backend = backend
+    units = 1 if analog else 3
+    for shape in ((4, units), (2, 5, units + 3), (2, 5, 0)):
+        with pytest.raises(ValueError, match=rf"must be real numbers \[batch, step, {units}\]"):
+            made(torch.zeros(shape))
+    with pytest.raises(TypeError, match="must be a tensor or events, not ndarray"):
+        made(np.zeros((2, 5, units)))
+    events = EventStore.from_events([0], [0], [0], nb_samples=1, nb_steps=2, nb_units=7)
+    with pytest.raises(ValueError, match=f"events of 7 units: must be of {units}"):
+        made(events)
+    assert made(torch.zeros(2, 0, units)).logits.shape == (2, 2)
+    assert made.trace(torch.zeros(2, 0, units)).spikes[0].shape == (2, 0, 4)
+
+
+def test_decays_of_their_own_are_as_many_as_units_and_stay_the_callers():
+    with pytest.raises(ConfigError, match=r"decay=\[3\]: must be one number, or 8 of them"):
+        Decay(torch.full((3,), 0.8), 8)
+    given = torch.full((8,), 0.9, dtype=torch.float64)
+    torch.set_default_dtype(torch.float64)
+    try:
+        made = Decay(given, 8)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    made.factor.fill_(0.5)
+    assert given.unique().tolist() == [0.9]
 
 
 def test_what_is_changed_later_is_checked_when_it_is_used():

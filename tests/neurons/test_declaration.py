@@ -28,6 +28,20 @@ def branches(self, s, h, p):
     return s.u, lambda z: {"u": h}
 
 
+def branches_on_equality(self, s, h, p):
+    if s.u == 0:
+        return s.u, lambda z: {"u": s.u + h}
+    return s.u, lambda z: {"u": h}
+
+
+def negates_a_number(self, s, h, p):
+    return s.u, lambda z: {"u": torch.where(~s.u, h, 0.0)}
+
+
+def knows_no_number(self, s, h, p):
+    return s.u, lambda z: {"u": h + math.nan}
+
+
 def unknown_function(self, s, h, p):
     return torch.special.erf(s.u), lambda z: {"u": h}
 
@@ -68,6 +82,9 @@ def raises_a_power(self, s, h, p):
     ("step", "message"),
     [
         (branches, "a Python branch .* write torch.where"),
+        (branches_on_equality, "a Python branch .* write torch.where"),
+        (negates_a_number, "want comparisons"),
+        (knows_no_number, "not a number"),
         (unknown_function, "erf' cannot be traced"),
         (unknown_name, "'v' is neither a State nor a Parameter: must be one of u, p, threshold"),
         (forgets_a_state, "every state and no other: 'u' is missing"),
@@ -107,7 +124,7 @@ def plain(self, s, h, p):
         ({"p": Parameter(2.0, low=0.0, high=1.0)}, "'p' starts at 2.0: must lie between 0.0 and 1"),
         ({"p": Parameter((0.9, 0.1))}, r"'p' starts at \(0.9, 0.1\)"),
         ({"p": Parameter(0.5, low=1.0, high=0.0)}, "low=1.0 must be below high=0.0"),
-        ({"p": Parameter(-5.0, unit="ms")}, "'p' is a time constant: must be above 0 ms"),
+        ({"p": Parameter(-5.0, unit="ms")}, "'p' is a time constant: must start above 0 ms"),
         ({"p": Parameter(0.5, keep="logit")}, "keep='logit' needs both low and high"),
         ({"p": Parameter(0.5, learn="all")}, "learn='all'"),
         ({"p": Parameter((0.1, 0.2), learn="layer")}, "learn='layer' needs one number"),
@@ -118,6 +135,21 @@ def test_wrong_states_and_parameters_are_refused(body, message):
     with pytest.raises(DeclarationError, match=message) as caught:
         program(of_step(plain, **body))
     assert str(caught.value).startswith(f"{__file__}: neuron Mine: ")
+
+
+@pytest.mark.parametrize(
+    ("neuron", "said"),
+    [
+        (CubaLIF(reset="subtrct"), "CubaLIF: reset='subtrct': must be one of zero, subtract"),
+        (CubaLIF(detach_reset=1), "detach_reset=1: must be true or false"),
+        (LIF(threshold="1"), "LIF: threshold='1': must be a finite number"),
+        (SEAdLIF(threshold=math.nan), "threshold=nan: must be a finite number"),
+    ],
+    ids=repr,
+)
+def test_options_that_a_field_does_not_allow_are_refused(neuron, said):
+    with pytest.raises(DeclarationError, match=said):
+        program(neuron)
 
 
 def test_latency_and_what_is_kept_are_found_out():
@@ -196,6 +228,37 @@ class TestParameters:
         with pytest.raises(ConfigError, match=r"initial.tau=.*between 5 and 25"):
             NeuronParameter("tau", self.time_constant, 3, 1.0, initial)
 
+    @pytest.mark.parametrize("high", [50.0, math.inf])
+    def test_a_time_constant_with_no_lowest_value_keeps_its_gradient(self, high):
+        declared = Parameter(1.0, 0.0, high, "neuron", unit="ms")
+        p = NeuronParameter("tau", declared, 3, 1.0)
+        optimizer = torch.optim.SGD(p.parameters(), lr=1e3)
+        for _ in range(3):
+            optimizer.zero_grad()
+            p().sum().backward()
+            optimizer.step()
+            p.keep_in_range()
+        assert p.raw.grad.isfinite().all()
+        assert 0 < p.value().min() < 0.1
+
+    @pytest.mark.parametrize(
+        "initial", ["abc", [1.0, "x"], True, torch.full((4,), 9.0), torch.tensor(9.0)], ids=repr
+    )
+    def test_what_is_no_initial_value_is_refused(self, initial):
+        with pytest.raises(ConfigError, match=r"initial.tau=.*a tensor \[3\]"):
+            NeuronParameter("tau", self.time_constant, 3, 1.0, initial)
+
+    def test_a_word_that_says_nothing_of_learning_is_refused(self):
+        with pytest.raises(ConfigError, match=r"learn.a='neurons': must be one of fixed, layer"):
+            NeuronLayer(3, 4, SEAdLIF(), learn={"a": "neurons"})
+
+    def test_the_tensor_it_starts_from_stays_the_callers(self):
+        given = torch.full((3,), 0.5)
+        p = NeuronParameter("a", Parameter(0.1, learn="neuron"), 3, 1.0, given)
+        with torch.no_grad():
+            p.raw.fill_(7.0)
+        assert given.tolist() == [0.5] * 3
+
     def test_names_that_the_neuron_does_not_have_are_refused(self):
         with pytest.raises(ConfigError, match=r"initial.tau=1.0: must be left out: SEAdLIF has"):
             NeuronLayer(3, 4, SEAdLIF(), initial={"tau": 1.0})
@@ -208,5 +271,7 @@ def test_the_source_of_a_neuron_can_be_looked_at(capsys):
     assert "@triton.jit" in capsys.readouterr().out
     assert main(["show", "SEAdLIF", "shape=euler"]) == 2
     assert "must be one of threshold, form, detach_reset" in capsys.readouterr().err
+    assert main(["show", "SEAdLIF", "form=eulr"]) == 2
+    assert "form='eulr': must be one of symplectic, euler" in capsys.readouterr().err
     assert main(["show", "Nothing"]) == 2
     assert "must be CubaLIF, LIF, SEAdLIF, RadLIF, or the full name" in capsys.readouterr().err

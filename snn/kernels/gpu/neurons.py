@@ -14,10 +14,9 @@ from snn.kernels.parameters import NeuronParameters, program_of, rows_of
 
 def spec_of(p: NeuronParameters, drive: Tensor, of_neurons: Tensor) -> Spec:
     """What is fixed about a layer, and what its backward pass will want."""
-    wanted = [drive.requires_grad, of_neurons.requires_grad]
-    wanted.append(p.recurrent_weight is not None and p.recurrent_weight.requires_grad)
+    given = (drive, of_neurons, p.recurrent_weight, p.taps)
     keep = 0
-    if torch.is_grad_enabled() and any(wanted):
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in given):
         keep = 2 if of_neurons.requires_grad else 1
     constants = p.neuron.threshold, p.scale, *p.initial
     current = p.recurrent_weight is not None and p.recurrence == "current"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Iterable
@@ -53,7 +54,7 @@ def key(program: Program) -> str:
 def library(programs: Iterable[Program]) -> str:
     """A source file with these neurons and a way to find them by their keys."""
     programs = list(programs)
-    parts = ['#include <cstring>\n\n#include "neuron.hpp"\n\nnamespace snn {\n']
+    parts = ['#include <cstring>\n#include <limits>\n\n#include "neuron.hpp"\n\nnamespace snn {\n']
     parts += [source(p) for p in programs]
     entries = "\n".join(f'  if (std::strcmp(key, "{key(p)}") == 0) return &{key(p)}::table<T>;'
                         for p in programs)  # fmt: skip
@@ -82,7 +83,7 @@ def _head(program: Program) -> str:
     lines = [f"{type(neuron).__name__}({options}){bias}, written out from its declaration."]
     lines += [f"state {i}: {n}, {s.meaning}" for i, (n, s) in enumerate(neuron.states.items())]
     lines += [f"row {i}: {_plain(r)}" for i, r in enumerate(program.rows)]
-    return "".join(f"// {line}\n" for line in lines)
+    return "".join(f"// {' '.join(line.split())}\n" for line in lines)
 
 
 def _plain(row: Node) -> str:
@@ -104,7 +105,7 @@ class _Leaves:
 
     def __call__(self, n: Node) -> str:
         if n.op == "const":
-            return f"T({n.args[0]!r})"
+            return _number(n.args[0])
         if n.op == "first":
             return f"(k.step == {n.args[0]})"
         return name_of(n, self.rows)
@@ -152,7 +153,13 @@ def _writer(leaves: _Leaves) -> Writer:
 
 
 def _vector(value: float) -> str:
-    return _VECTORS.get(value) or f"broadcast<T>(T({value!r}))"
+    return _VECTORS.get(value) or f"broadcast<T>({_number(value)})"
+
+
+def _number(value: float) -> str:
+    if math.isinf(value):
+        return f"{'-' * (value < 0)}std::numeric_limits<T>::infinity()"
+    return f"T({value!r})"
 
 
 def _lines(lines: Iterable[str], depth: int) -> str:

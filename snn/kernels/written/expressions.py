@@ -41,7 +41,7 @@ class Writer:
 
     def write(self, named: Mapping[str, Node], prefix: str = "t") -> None:
         """Statements that give each of these expressions its name."""
-        roots = list(named.values())
+        roots = dict.fromkeys(named.values())
         uses = Counter(o for n in ordered(roots) for o in n.operands)
         for n in ordered(roots):
             if n.operands and uses[n] > 1 and n not in self._known and n not in roots:
@@ -71,7 +71,8 @@ class Writer:
             left, right = (self.text(a) for a in n.args)
             # a - (b + c): the right side keeps its parentheses, since rounding depends on them
             x = left[0] if left[1] >= level and level > 3 else _closed(left)
-            y = right[0] if right[1] > level else _closed(right)
+            # x & (y > 0): in Python, & and | hold together more than comparisons do
+            y = right[0] if right[1] > max(level, 3) else _closed(right)
             return f"{x} {sign} {y}", level
         if n.op == "neg":
             text, level = self.text(n.args[0])

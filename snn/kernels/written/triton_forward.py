@@ -18,8 +18,8 @@ from snn.kernels.written.triton_parts import (
     writer_of,
 )
 from snn.neurons.declaration.graph import Node
-from snn.neurons.declaration.neuron import StepGraph
 from snn.neurons.declaration.program import Program
+from snn.neurons.declaration.trace import StepGraph
 from snn.neurons.declaration.walk import substitute
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def _leaf(program: Program):
 
     def leaf(n: Node) -> str:
         if n.op == "const":
-            return repr(n.args[0])
+            return _number(n.args[0])
         if n.op == "first":
             return f"(t == {n.args[0]})"
         if n.args[0] == "kept":
@@ -81,7 +82,11 @@ def writer_of(program: Program) -> Writer:
 
 def _argument(value: float) -> str:
     """A constant as an argument of a function, which Triton would round to float32."""
-    return f"tl.full((), {value!r}, dtype)"
+    return f"tl.full((), {_number(value)}, dtype)"
+
+
+def _number(value: float) -> str:
+    return f"float('{value}')" if math.isinf(value) else repr(value)
 
 
 def indented(lines: Iterable[str], depth: int) -> str:

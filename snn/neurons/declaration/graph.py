@@ -128,7 +128,14 @@ class Node:
     def __invert__(self) -> Node:
         return unary("not", self)
 
-    # == stays the identity of nodes, which sets and dictionaries of them rely on.
+    def __eq__(self, other: Any) -> Node:  # type: ignore[override]
+        # Sets and dictionaries of nodes go by identity first, and no two have the same hash.
+        return binary("eq", self, other)
+
+    def __ne__(self, other: Any) -> Node:  # type: ignore[override]
+        return unary("not", binary("eq", self, other))
+
+    __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         raise TraceError(
@@ -184,8 +191,9 @@ class Node:
         return where(self > 0, self, 0.0)
 
     def clamp(self, min: Any = None, max: Any = None) -> Node:
-        low = self if min is None else binary("max", self, min)
-        return low if max is None else binary("min", low, max)
+        # Not by maximum and minimum, which share the gradient where the two are equal.
+        low = self if min is None else where(self < min, min, self)
+        return low if max is None else where(low > max, max, low)
 
     def clamp_min(self, min: Any) -> Node:
         return self.clamp(min=min)
@@ -215,6 +223,8 @@ _KNOWN = (
 
 
 def constant(value: float) -> Node:
+    if value != value:
+        raise TraceError("a constant that is not a number (nan)")
     return Node("const", float(value))
 
 
@@ -241,15 +251,32 @@ def _numbers(*values: Any) -> tuple[Node, ...]:
     return tuple(where(n, 1.0, 0.0) if n.is_condition else n for n in nodes)
 
 
+def _conditions(*values: Any) -> tuple[Node, ...]:
+    """Nodes that must be comparisons, as ``&``, ``|`` and ``~`` of tensors want them."""
+    nodes = tuple(map(node, values))
+    if not all(n.is_condition for n in nodes):
+        raise TraceError("'&', '|' and '~' want comparisons, e.g. (x > 0) & (y != 0)")
+    return nodes
+
+
+def _truths(*values: Any) -> tuple[Node, ...]:
+    """Nodes; a number among them counts as whether it is not 0."""
+    nodes = map(node, values)
+    return tuple(n if n.is_condition else n != 0.0 for n in nodes)
+
+
 def unary(op: str, x: Any) -> Node:
-    return Node(op, node(x)) if op == "not" else Node(op, *_numbers(x))
+    if op != "not":
+        return Node(op, *_numbers(x))
+    (x,) = _conditions(x)
+    return x.args[0] if x.op == "not" else Node("not", x)
 
 
 def binary(op: str, x: Any, y: Any) -> Node:
-    return Node(op, node(x), node(y)) if op in ("and", "or") else Node(op, *_numbers(x, y))
+    return Node(op, *(_conditions(x, y) if op in ("and", "or") else _numbers(x, y)))
 
 
-# Only what is exact, whatever the numbers are, is simplified.
+# Only what is exact, whatever the finite numbers are, is simplified.
 
 
 def add(x: Any, y: Any) -> Node:
@@ -328,7 +355,11 @@ _FUNCTIONS: dict[str, Callable[..., Node]] = {
     "rsub": lambda x, y: sub(y, x),
     **{name: lambda x, op=name: unary(op, x)
        for name in ("exp", "log", "sqrt", "abs", "tanh", "sigmoid", "cos", "sin", "detach")},
-    **{name: lambda x, y, op=name: binary(op, x, y) for name in ("gt", "ge", "lt", "le")},
+    **{name: lambda x, y, op=name: binary(op, x, y) for name in ("gt", "ge", "lt", "le", "eq")},
+    "ne": lambda x, y: node(x) != y,
+    "greater": lambda x, y: binary("gt", x, y), "greater_equal": lambda x, y: binary("ge", x, y),
+    "less": lambda x, y: binary("lt", x, y), "less_equal": lambda x, y: binary("le", x, y),
+    "not_equal": lambda x, y: node(x) != y,
     "absolute": lambda x: unary("abs", x),
     "square": lambda x: mul(x, x),
     "relu": lambda x: node(x).relu(),
@@ -336,7 +367,7 @@ _FUNCTIONS: dict[str, Callable[..., Node]] = {
     "minimum": lambda x, y: binary("min", x, y),
     "clamp": _clamp, "clip": _clamp,
     "where": where,
-    "logical_and": lambda x, y: binary("and", x, y),
-    "logical_or": lambda x, y: binary("or", x, y),
-    "logical_not": lambda x: unary("not", x),
+    "logical_and": lambda x, y: binary("and", *_truths(x, y)),
+    "logical_or": lambda x, y: binary("or", *_truths(x, y)),
+    "logical_not": lambda x: unary("not", *_truths(x)),
 }  # fmt: skip

@@ -15,7 +15,8 @@ from typing import Literal
 from snn.neurons.declaration.adjoint import INCOMING, SLOPE, adjoint_of, depends, differentiate
 from snn.neurons.declaration.cut import smallest_cut
 from snn.neurons.declaration.graph import Node, where
-from snn.neurons.declaration.neuron import DeclarationError, Neuron, StepGraph, trace
+from snn.neurons.declaration.neuron import DeclarationError, Neuron
+from snn.neurons.declaration.trace import StepGraph, trace
 from snn.neurons.declaration.walk import fingerprint, inputs, substitute
 
 BIAS = StepGraph.parameter("bias")
