@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -112,5 +113,11 @@ def _expanded(asked: str, known: Collection[str]) -> str:
     if found is None:
         some = sorted(key.removeprefix("metrics.") for key in known if "hidden" not in key)
         some = [key for key in some if key.startswith(("best", "final")) or "seconds" in key]
-        raise RunError(f"--metric {asked}: no run has it; known: {', '.join(some) or 'none'}")
+        # as in metrics.csv and TensorBoard, which know no final and best weights
+        words = asked.replace("/", ".").removeprefix("metrics.")
+        near = difflib.get_close_matches(words, some, n=2) or [k for k in some if words in k][:2]
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        raise RunError(
+            f"--metric {asked}: no run has it; {meant}known: {', '.join(some) or 'none'}"
+        )
     return found

@@ -6,6 +6,9 @@ import json
 from collections.abc import Callable, Mapping, MutableSet
 from typing import Any
 
+import torch
+
+from snn import kernels
 from snn.config.groups import (
     callbacks_of,
     datamodule_of,
@@ -15,6 +18,7 @@ from snn.config.groups import (
     train_for_nothing,
 )
 from snn.config.trainer import make_trainer
+from snn.errors import ConfigError
 from snn.training.quiet import quiet_libraries
 
 
@@ -31,9 +35,10 @@ def rehearse(config: Mapping[str, Any], *, here: bool, done: MutableSet[str] | N
         SnnError: some object refuses its parameters.
     """
     quiet_libraries()
-    elsewhere = {} if here else {"accelerator": "cpu", "devices": 1}
-    config = {**config, "trainer": {**config["trainer"], **elsewhere}}
-    steps: tuple[tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Any]], ...] = (
+    if not here:
+        cpu = {"accelerator": "cpu", "devices": 1}
+        config = {**config, "trainer": {**config["trainer"], **cpu}}
+    steps: list[tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Any]]] = [
         (("data", "augment"), datamodule_of),
         (("model", "data"), model_beforehand),
         (("callbacks", "trainer"), callbacks_of),
@@ -41,7 +46,9 @@ def rehearse(config: Mapping[str, Any], *, here: bool, done: MutableSet[str] | N
         (("energy",), meter_of),
         (("optimizer", "scheduler"), train_for_nothing),
         (("trainer",), _trainer_without_records),
-    )
+    ]
+    if here:
+        steps.append((("model", "trainer"), _backend_without_device))
     for keys, step in steps:
         if _is_new({key: config.get(key) for key in keys}, done):
             step(config)
@@ -49,6 +56,18 @@ def rehearse(config: Mapping[str, Any], *, here: bool, done: MutableSet[str] | N
 
 def _trainer_without_records(config: Mapping[str, Any]) -> None:
     make_trainer(config["trainer"], logger=False, enable_checkpointing=False)
+
+
+def _backend_without_device(config: Mapping[str, Any]) -> None:
+    """Refuse kernels of a GPU for a run on a CPU, before its data are loaded."""
+    if config["model"].get("backend") != "gpu":
+        return
+    trainer = make_trainer(config["trainer"], logger=False, enable_checkpointing=False)
+    device = trainer.strategy.root_device
+    if device.type == "cpu":  # of a GPU nothing is asked here: that would begin to use it
+        obstacle = kernels.obstacle(torch.zeros(1, 1, 1), torch.float32, device, "gpu")
+        if obstacle:
+            raise ConfigError("model.backend", "gpu", f"auto or einsum: {obstacle}")
 
 
 def _is_new(part: Mapping[str, Any], done: MutableSet[str] | None) -> bool:

@@ -7,8 +7,10 @@ are checked for unknown keys, and for ranges where :data:`~snn.config.keys.FOREI
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import json
+import logging
 import typing
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -20,7 +22,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from snn.checks import allowed
 from snn.config.hints import meaningless, unknown_key
 from snn.config.keys import FOREIGN, STRICT, Root, SearchOptions
-from snn.errors import ConfigError
+from snn.errors import ConfigError, first_line
 
 SPECIAL_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 
@@ -91,13 +93,29 @@ def _walk(key: str, node: Any) -> None:
         _walk(f"{key}.{name}", child)
 
 
-def _check_target(key: str, node: Mapping[str, Any]) -> None:
+def _imported(key: str, name: Any) -> Any:
+    """What a full name stands for.
+
+    Raises:
+        ConfigError: it stands for nothing; where not even its module is found, that is said.
+    """
+    said = logging.getLogger("hydra.utils")  # the same, and at length
+    disabled, said.disabled = said.disabled, True
     try:
-        target = get_object(node["_target_"])
-    except Exception:
-        raise ConfigError(
-            f"{key}._target_", node["_target_"], "the full name of something to import"
-        ) from None
+        return get_object(name)
+    except Exception as error:
+        allowed, module = "the full name of something to import", str(name).partition(".")[0]
+        if module and importlib.util.find_spec(module) is None:
+            allowed += f", but there is no module {module}: put its folder on PYTHONPATH"
+        else:
+            allowed += f" ({first_line(error.__cause__ or error)})"
+        raise ConfigError(key, name, allowed) from None
+    finally:
+        said.disabled = disabled
+
+
+def _check_target(key: str, node: Mapping[str, Any]) -> None:
+    target = _imported(f"{key}._target_", node["_target_"])
     values = {name: value for name, value in node.items() if name not in SPECIAL_KEYS}
     parameters = _parameters(target)
     ours = _is_ours(target)

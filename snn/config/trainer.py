@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.accelerators import AcceleratorRegistry
 from pytorch_lightning.callbacks import RichModelSummary
 
 from snn.config.make import make
@@ -60,6 +61,10 @@ def make_trainer(
         node: ``trainer`` of the configuration.
         callbacks: of the run.
         given: what the run sets; keys of the node that it leaves alone stand.
+
+    Raises:
+        SnnError: a key that must be left out, a device that is not here, or the trainer refuses
+            its parameters.
     """
     check_trainer(node)
     unless_set = {
@@ -73,6 +78,7 @@ def make_trainer(
     ):
         callbacks = [*callbacks, RichModelSummary()]  # Lightning's own goes to a log that is quiet
     profiler = node.get("profiler") or NoProfiler()
+    _require_device(node.get("accelerator"))
     return make(
         node,
         plugins=[WholeFiles(), OneProcess()],
@@ -81,3 +87,12 @@ def make_trainer(
         **chosen,
         **given,
     )
+
+
+def _require_device(accelerator: Any) -> None:
+    """Say that a device is not here, which Lightning does without naming the key."""
+    kinds = ("cuda", "mps") if accelerator == "gpu" else (accelerator,)
+    known = [AcceleratorRegistry[k]["accelerator"] for k in kinds if k in AcceleratorRegistry]
+    if known and not any(kind.is_available() for kind in known):
+        allowed = "cpu or auto, e.g. trainer=cpu: PyTorch finds no such device here"
+        raise ConfigError("trainer.accelerator", accelerator, allowed)

@@ -17,7 +17,7 @@ from snn.data.order import BatchOrder
 from snn.data.resident import Residence, training_device
 from snn.data.samples import Batch, Source, Split
 from snn.data.splits import stratified_pick, stratified_split
-from snn.errors import ConfigError, InputError, SnnError
+from snn.errors import ConfigError, DataError, InputError, SnnError
 from snn.events import EventStore
 
 # Constraints of the constructor keys that all data modules take.
@@ -178,10 +178,16 @@ class SpikeDataModule(LightningDataModule):
         self.prepare_data()
         self.check_augmentations()
         source = self._source
+        if not isinstance(source, Source):
+            kind = type(source).__name__
+            raise DataError(f"{type(self).__name__}.load() returned a {kind}: expected a Source")
+        if getattr(self, "nb_units", None) is None:
+            raise DataError(f"{type(self).__name__}.load() did not set nb_units")
         self.class_names = source.class_names
         self.nb_classes = len(source.class_names)
         for name, part in (("training", source.train), ("test", source.test)):
-            part.check(self.nb_classes, f"{type(self).__name__}, {name} part")
+            size = self.nb_classes, self.nb_steps, self.nb_units
+            part.check(*size, f"{type(self).__name__}, {name} part")
         train_index, val_index = self.split_validation(source.train)
         self.train = source.train.subset(train_index)
         self.val = source.train.subset(val_index) if len(val_index) else None

@@ -30,7 +30,15 @@ class Split:
 
     @classmethod
     def whole(cls, inputs: EventStore | Tensor, labels: Tensor) -> Self:
-        """All samples of ``inputs``."""
+        """All samples of ``inputs``.
+
+        Raises:
+            DataError: there are more or fewer labels.
+        """
+        if len(inputs) != len(labels):
+            raise DataError(
+                f"{len(labels)} labels for {len(inputs)} samples: expected one for each"
+            )
         return cls(inputs, labels, torch.arange(len(labels)))
 
     def __len__(self) -> int:
@@ -43,17 +51,29 @@ class Split:
             return self.inputs[rows], self.labels[index]
         return EventBatch(self.inputs, rows), self.labels[index]
 
-    def check(self, nb_classes: int, what: str) -> None:
-        """Whether each sample has the label of a class.
+    def check(self, nb_classes: int, nb_steps: int, nb_units: int, what: str) -> None:
+        """Whether samples have the size that is promised, and each the label of a class.
 
         Args:
-            nb_classes: their number.
+            nb_classes: number of classes.
+            nb_steps: time steps of a sample.
+            nb_units: its units, or channels.
             what: these samples are, for messages.
 
         Raises:
-            DataError: it has not.
+            DataError: they have not.
         """
-        labels, samples = self.labels, len(self.inputs)
+        labels, inputs = self.labels, self.inputs
+        if isinstance(inputs, Tensor):
+            size = tuple(inputs.shape[1:])
+        else:
+            size = inputs.nb_steps, inputs.nb_units
+        if size != (nb_steps, nb_units):
+            found = "{} steps and {} units".format(*size) if len(size) == 2 else f"shape {size}"
+            raise DataError(
+                f"{what}: samples of {found}, but nb_steps is {nb_steps} and nb_units {nb_units}"
+            )
+        samples = len(inputs)
         if labels.dtype != torch.int64 or labels.ndim != 1:
             raise DataError(
                 f"{what}: labels of shape {list(labels.shape)} and {labels.dtype}: expected one "

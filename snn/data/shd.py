@@ -38,6 +38,9 @@ from snn.events import EventStore
 
 log = logging.getLogger(__name__)
 
+# Shares of spikes after max_time from which on it is said, and the file is refused.
+SAID, REFUSED = 0.05, 0.9
+
 _MIRRORS = ("https://zenkelab.org/datasets/", "https://compneuro.net/datasets/")
 _TRAIN, _TEST = "SHD/shd_train.h5", "SHD/shd_test.h5"
 
@@ -159,6 +162,8 @@ class SHD(SpikeDataModule):
             self._part(part, path, file)
             for part, path, file in zip(("train", "test"), paths, files, strict=True)
         )
+        for path, part in zip(paths, (train, test), strict=True):
+            self._check_late(str(path), part.facts["dropped_events"], part.events.nb_events)
         class_names = class_names_of(paths, files, train.arrays["labels"])
         for path, part in zip(paths, (train, test), strict=True):
             check_labels(path, part.arrays["labels"], len(class_names))
@@ -196,13 +201,32 @@ class SHD(SpikeDataModule):
                 f"times of {time.dtype}, units of {unit.dtype}: expected integer units"
             )
         channels = self.binning.nb_channels or self.nb_units * self.binning.channels_per_unit
-        store, _ = bin_spikes(
+        store, late = bin_spikes(
             np.array([len(t) for t in times]),
             time.astype(np.float64),
             unit.astype(np.int64),
             replace(self.binning, nb_channels=channels),
         )
+        if late and not store.nb_events:
+            raise InputError(self._all_late("the recordings", late))
         return store.with_units(self.nb_units)
+
+    def _check_late(self, path: str, late: int, inside: int) -> None:
+        """Say that spikes are lost, and refuse a file of which nearly nothing is left."""
+        whole = late + inside
+        if late > REFUSED * whole:
+            raise DataError(self._all_late(path, late, whole))
+        if late > SAID * whole:
+            log.warning(
+                "%s: %d of %d spikes come after data.max_time=%g s and are dropped",
+                *(path, late, whole, self.binning.max_time),
+            )
+
+    def _all_late(self, what: str, late: int, whole: int | None = None) -> str:
+        return (
+            f"{what}: {late} of {whole or late} spikes come after "
+            f"data.max_time={self.binning.max_time:g} s: are the times in seconds, as expected?"
+        )
 
     def split_validation(self, train: Split) -> tuple[Tensor, Tensor]:
         if self.split_by == "stratified" or not self.val_fraction:

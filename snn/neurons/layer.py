@@ -117,6 +117,7 @@ def neuron_layer(
             arriving = sent if taps is None else torch.einsum("atb,tb->ab", past, taps)
             h = h + torch.einsum("ab,bc->ac", arriving, recurrent_weight)
         v, after = neuron.step(Values(**states), h, p)
+        v = v.to(drive.dtype)  # numbers times truths are float32, which is wider than some
         z = spike(v - neuron.threshold, scale, surrogate)
         spikes.append(z)
         compared.append(v)
@@ -135,7 +136,8 @@ def neuron_layer(
 
 def _like(value: Tensor | float, z: Tensor) -> Tensor:
     """A next state as ``[batch, unit]``, whatever it depends on."""
-    return value if isinstance(value, Tensor) and value.shape == z.shape else value + 0.0 * z
+    plain = isinstance(value, Tensor) and value.shape == z.shape
+    return value.to(z.dtype) if plain else (value + 0.0 * z).to(z.dtype)
 
 
 def _require_latency(neuron: Neuron) -> None:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from snn.errors import InputError
 from snn.network import Trace
 from snn.neurons import decision_step, running_logits
 from snn.plots.style import GREY, colour, panels, styled
@@ -79,8 +80,17 @@ def potentials(
         threshold: of the layer, ``network.hidden[layer].threshold``.
         time_step: milliseconds per step.
         currents: beside the potentials; else the figure is half as wide.
+
+    Raises:
+        InputError: there is no such layer, sample or neuron.
     """
+    if not 0 <= layer < len(trace.spikes):
+        raise InputError(f"layer={layer}: must be one of 0..{len(trace.spikes) - 1}")
+    if not -len(trace.input) <= sample < len(trace.input):
+        raise InputError(f"sample={sample}: must be one of 0..{len(trace.input) - 1}")
     spikes = _array(trace.spikes[layer][sample])
+    if wrong := [n for n in neurons or () if not 0 <= n < spikes.shape[1]]:
+        raise InputError(f"neurons={wrong}: must be of 0..{spikes.shape[1] - 1}")
     if neurons is None:
         neurons = np.argsort(-spikes.sum(0), kind="stable")[:4].tolist()
     potential = _array(trace.potentials[layer][sample])

@@ -136,7 +136,7 @@ class RunDirectory:
         else:
             chosen = Path(ckpt_path)
             if not chosen.is_file():
-                raise RunError(f"ckpt_path={ckpt_path}: no such file")
+                raise RunError(f"ckpt_path={ckpt_path}: no such file; expected last, or a file")
             origin = RunDirectory(chosen.resolve().parents[1])
             if origin.path != self.path.resolve():
                 self._refuse_to_overwrite()

@@ -97,7 +97,17 @@ class TrainedNetwork:
             if not self.data.analog and bool(((x < 0) | (x != x.round())).any()):
                 raise InputError("the input has values that are no counts of spikes: 0, 1, 2, ...")
             return x
-        return self.data.encode(x)
+        try:
+            return self.data.encode(x)
+        except SnnError:
+            raise
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+            steps, units = size
+            raise InputError(
+                f"{type(self.data).__name__}.encode() cannot take this input "
+                f"({first_line(error)}); expected its raw form, events, or a tensor "
+                f"[sample, {steps}, {units}]"
+            ) from error
 
     @torch.no_grad()
     def predict(self, x: Any, batch_size: int = BATCH) -> Prediction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -25,9 +25,18 @@ def counts(found: Mapping[Point, Found]) -> str:
     return f"{len(found)} points: {listed}"
 
 
-def point_table(found: Mapping[Point, Found], title: str) -> Table:
-    """A row per point: its state, its directory, what sets it apart, why it ended."""
-    common = set.intersection(*(set(point.overrides) for point in found)) if len(found) > 1 else ()
+def point_table(
+    found: Mapping[Point, Found], title: str, of: Collection[Point] | None = None
+) -> Table:
+    """A row per point: its state, its directory, what sets it apart, why it ended.
+
+    Args:
+        found: the points to show.
+        title: above the table.
+        of: the points that they are set apart from; None: themselves.
+    """
+    shared = [set(point.overrides) for point in (found if of is None else of)]
+    common = set.intersection(*shared) if len(shared) > 1 else set()
     table = Table("state", "directory", "overrides", title=title, title_justify="left")
     reasons = any(f.reason for f in found.values())
     if reasons:
@@ -43,7 +52,7 @@ def print_end(
 ) -> None:
     """The counts, all failures with the logs that tell more, and what to do next."""
     if failures:
-        console.print(point_table(failures, "Not completed"))
+        console.print(point_table(failures, "Not completed", of=found))
         for point in failures:
             log = point.run.path / "train.log"
             if log.exists():

@@ -181,6 +181,20 @@ def test_other_metrics(tmp_path: Path) -> None:
     assert any("Ranked on test data" in n for n in study_of(tmp_path, "test").notes)
 
 
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [("train/accuracy", "final.train.accuracy"), ("fit_secons", "fit_seconds")],
+)
+def test_a_metric_by_its_name_elsewhere_is_recognized(
+    tmp_path: Path, asked: str, meant: str, capsys: pytest.CaptureFixture
+) -> None:
+    write_grid(tmp_path, GRID, by_hand)
+    assert main([str(tmp_path), "--metric", asked]) == 1
+    said = capsys.readouterr().err
+    assert f"--metric {asked}: no run has it; did you mean " in said
+    assert meant in said.partition("?")[0]
+
+
 @pytest.mark.parametrize("arguments", [[], ["--metric", "val.f1"]])
 def test_what_a_user_can_mend(
     tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from snn.cli.command import preflight
 from snn.config.choices import Choices
@@ -259,3 +260,29 @@ def test_help_is_a_page() -> None:
     ):
         assert expected in done.stdout
     assert len(done.stdout.splitlines()) < 60
+
+
+def test_what_cannot_be_imported_is_named_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = refusal("data._target_=no_such_module.Lab")
+    assert "there is no module no_such_module: put its folder on PYTHONPATH" in said
+    (tmp_path / "broken_lab.py").write_text("import a_package_that_is_missing\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "a_package_that_is_missing" in refusal("data._target_=broken_lab.Lab")
+    assert "snn.data.Nothing" in refusal("data._target_=snn.data.Nothing").partition("import (")[2]
+    assert not caplog.records
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_here_is_said_before_data_are_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("snn.kernels.gpu.availability.interpreted", lambda: False)
+    said = refusal("trainer=gpu")
+    assert said.startswith("trainer.accelerator='gpu': must be cpu or auto, e.g. trainer=cpu")
+    said = refusal("model.backend=gpu")
+    assert said.startswith(
+        "model.backend='gpu': must be auto or einsum: the GPU kernels need a CUDA"
+    )
+    preflight(["-m", "model.backend=gpu", "trainer=gpu"], CONF, "train")  # on the head of a cluster

@@ -249,7 +249,6 @@ class Labelled(Randman):
         (lambda labels: labels.int(), "torch.int32: expected one int64 per sample"),
         (lambda labels: labels.double(), "torch.float64: expected one int64 per sample"),
         (lambda labels: labels[:, None], r"shape \[\d+, 1\]"),
-        (lambda labels: labels.repeat(2), r"\d+ labels for \d+ samples"),
     ],
 )
 def test_labels_are_checked_before_anything_is_trained(part, spoil, says):
@@ -258,3 +257,38 @@ def test_labels_are_checked_before_anything_is_trained(part, spoil, says):
     name = {"train": "training", "test": "test"}[part]
     with pytest.raises(DataError, match=f"Labelled, {name} part: .*{says}"):
         data.setup()
+
+
+@pytest.mark.parametrize("spoil", [lambda labels: labels.repeat(2), lambda labels: labels[:-3]])
+def test_there_is_a_label_for_each_sample(spoil):
+    labels = Randman(**SMALL).load().train.labels
+    with pytest.raises(DataError, match=r"\d+ labels for \d+ samples"):
+        Labelled("train", spoil(labels)).setup()
+
+
+class Promised(Randman):
+    """Says something else of its samples than they are."""
+
+    def __init__(self, **promised):
+        super().__init__(**SMALL)
+        self.promised = promised
+
+    def load(self):
+        source = self.promised.pop("source", super().load())
+        for name, value in self.promised.items():
+            setattr(self, name, value)
+        return source
+
+
+@pytest.mark.parametrize(
+    ("promised", "says"),
+    [
+        ({"nb_units": 5}, r"training part: samples of \d+ steps and \d+ units, but .* nb_units 5"),
+        ({"nb_steps": 7}, "training part: samples of .* but nb_steps is 7"),
+        ({"nb_units": None}, r"load\(\) did not set nb_units"),
+        ({"source": None}, r"load\(\) returned a NoneType: expected a Source"),
+    ],
+)
+def test_samples_are_what_the_data_module_says(promised, says):
+    with pytest.raises(DataError, match=f"Promised.*{says}"):
+        Promised(**promised).setup()

@@ -1,4 +1,5 @@
 import gzip
+import logging
 
 import h5py
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 import torch
 
 from snn.data import SHD
-from snn.errors import ConfigError, DataError
+from snn.errors import ConfigError, DataError, InputError
 from tests.data.files import write_shd, write_spike_file
 
 
@@ -87,6 +88,31 @@ def test_neighbouring_channels_share_a_unit(places, pair, channels_per_unit, nb_
     fine = plain.test[torch.arange(2)][0].to_dense(torch.float64)
     expected.index_add_(2, torch.arange(5) // channels_per_unit, fine)
     assert torch.equal(dense, expected)
+
+
+def in_milliseconds(times):
+    return [[1000 * t + 5 for t in recording] for recording in times]
+
+
+def test_times_that_are_no_seconds_are_refused(places, root, pair):
+    late = in_milliseconds([[0.0, 0.5, 1.0], [0.1, 0.2, 0.3]])
+    path = simple(root / "SHD/shd_train.h5", times=late)
+    data = SHD(**places, val_fraction=0.0)
+    said = r"6 of 6 spikes come after data.max_time=1.4 s: are the times in seconds"
+    with pytest.raises(DataError, match=f"{path}: {said}"):
+        data.setup()
+    data.nb_units = 5
+    with pytest.raises(InputError, match="the recordings: 3 of 3 spikes come after"):
+        data.encode((late[0], [0, 1, 2]))
+
+
+def test_a_loss_of_spikes_is_said(places, root, pair, caplog):
+    simple(root / "SHD/shd_train.h5", times=[[0.0, 0.5, 9.0], [0.1, 0.2, 1.5]])
+    with caplog.at_level(logging.WARNING, logger="snn"):
+        SHD(**places, val_fraction=0.0).setup()
+    [said] = [record.getMessage() for record in caplog.records]
+    assert said.endswith("2 of 6 spikes come after data.max_time=1.4 s and are dropped")
+    assert "shd_train.h5" in said
 
 
 def test_recordings_are_read_in_chunks(places, root, monkeypatch):

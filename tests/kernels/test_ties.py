@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from snn.network.neuron_layer import NeuronLayer
 from snn.neurons import Neuron, Parameter, State
 from tests.kernels.gpu_case import needs_triton
 from tests.kernels.neurons import LayerCase, assert_same_layer
@@ -47,7 +48,7 @@ class Refractory(Neuron):
     beta = Parameter((5.0, 20.0), low=0.0, unit="ms")
 
     def step(self, s, h, p):
-        u = torch.where(s.left != 0, 0.5 * s.u, p.beta * s.u + h)
+        u = (p.beta * s.u + h) * (1 - 0.5 * (s.left != 0))
         return u, lambda z: {"u": u * (1 - z), "left": torch.maximum(s.left - 1, 2 * z)}
 
 
@@ -72,6 +73,14 @@ NEURONS = [Floor(), Bounded(), Refractory(), Truths()]
 @pytest.mark.parametrize("neuron", NEURONS, ids=lambda n: type(n).__name__)
 def test_cpu_kernels_equal_the_reference(neuron):
     assert_same_layer(LayerCase(neuron))
+
+
+@pytest.mark.parametrize("neuron", NEURONS, ids=lambda n: type(n).__name__)
+def test_the_reference_stays_in_its_dtype(neuron):
+    layer = NeuronLayer(9, 7, neuron, weight_scale=3.0).to(torch.bfloat16)
+    spikes, compared, end = layer(torch.ones(2, 5, 9, dtype=torch.bfloat16))
+    found = {spikes.dtype, compared.dtype, *(state.dtype for state in end.states.values())}
+    assert found == {torch.bfloat16}
 
 
 @needs_triton

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from snn import plots
+from snn.errors import InputError
 from snn.network import SpikingNetwork
 from snn.network.layers import LeakyReadout, RecurrentLIF
 from snn.neurons import LOGIT_RULES, LIFDynamics, decision_step, logits, running_logits
@@ -55,6 +56,12 @@ def test_figures_of_a_trace(trace) -> None:
         assert isinstance(figure, Figure)
         assert written(figure)
     assert not pyplot.get_fignums()
+
+
+@pytest.mark.parametrize("wrong", [{"layer": 3}, {"neurons": [0, 99]}, {"sample": 7}], ids=str)
+def test_what_the_trace_does_not_have_is_named(trace, wrong) -> None:
+    with pytest.raises(InputError, match=f"{next(iter(wrong))}=.*: must be (one )?of 0\\.\\."):
+        plots.potentials(trace, **wrong)
 
 
 def test_potentials_show_the_threshold_and_each_spike(trace) -> None:

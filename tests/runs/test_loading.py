@@ -276,6 +276,17 @@ def test_samples_that_do_not_fit_are_refused(finished: Path, x) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_an_own_encode_that_fails_is_named_with_what_is_expected(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = snn.load(finished)
+    monkeypatch.setattr(type(trained.data), "encode", lambda self, raw: np.zeros(3)[raw])
+    said = r"Randman.encode\(\) cannot take this input .*or a tensor \[sample, 30, 40\]"
+    with pytest.raises(InputError, match=said) as error:
+        trained.predict(7)
+    assert isinstance(error.value.__cause__, IndexError)
+
+
 @pytest.mark.parametrize(
     "raw",
     [

@@ -119,7 +119,8 @@ def _pull_back(n: Node, g: Node) -> list[tuple[Node, Node]]:
         case "sqrt":
             return [(x, div(mul(g, 0.5), n))]
         case "abs":
-            return [(x, where(x > 0.0, g, where(x < 0.0, neg(g), zero)))]
+            below = where(binary("lt", x, 0.0), neg(g), zero)
+            return [(x, where(binary("gt", x, 0.0), g, below))]
         case "tanh":
             return [(x, mul(g, sub(1.0, mul(n, n))))]
         case "cos":
@@ -130,7 +131,8 @@ def _pull_back(n: Node, g: Node) -> list[tuple[Node, Node]]:
             return [(x, mul(g, mul(n, sub(1.0, n))))]
         case "max" | "min":  # at a tie both get a half, as in PyTorch
             half = where(binary("eq", x, y), mul(g, 0.5), zero)
-            x_wins, y_wins = (x > y, x < y) if n.op == "max" else (x < y, x > y)
+            above, below = binary("gt", x, y), binary("lt", x, y)
+            x_wins, y_wins = (above, below) if n.op == "max" else (below, above)
             return [(x, where(x_wins, g, half)), (y, where(y_wins, g, half))]
         case "where":
             return [(y, where(x, g, zero)), (n.args[2], where(x, zero, g))]

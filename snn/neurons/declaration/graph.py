@@ -1,13 +1,13 @@
 """Expressions: what a neuron's step computes, as a graph that can be looked at.
 
-A declared step is called once with :class:`Node` objects in the place of tensors. Each operation
-makes a node; equal operations on equal operands are one node, so that common subexpressions are
-shared from the beginning. Nothing here needs PyTorch: kernels are generated where it may be absent.
+Each operation makes a :class:`Node`; equal operations on equal operands are one node, so that
+common subexpressions are shared from the beginning, and nodes are equal if they are the same. How a
+step comes to make them is up to :mod:`snn.neurons.declaration.symbol`. Nothing here needs PyTorch:
+kernels are generated where it may be absent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 ARITY = {
@@ -65,162 +65,6 @@ class Node:
             return repr(self.args[0])
         return f"{self.op}({', '.join(map(repr, self.args))})"
 
-    # Arithmetic, as of tensors.
-    def __add__(self, other: Any) -> Node:
-        return add(self, other)
-
-    def __radd__(self, other: Any) -> Node:
-        return add(other, self)
-
-    def __sub__(self, other: Any) -> Node:
-        return sub(self, other)
-
-    def __rsub__(self, other: Any) -> Node:
-        return sub(other, self)
-
-    def __mul__(self, other: Any) -> Node:
-        return mul(self, other)
-
-    def __rmul__(self, other: Any) -> Node:
-        return mul(other, self)
-
-    def __truediv__(self, other: Any) -> Node:
-        return div(self, other)
-
-    def __rtruediv__(self, other: Any) -> Node:
-        return div(other, self)
-
-    def __neg__(self) -> Node:
-        return neg(self)
-
-    def __pos__(self) -> Node:
-        return self
-
-    def __abs__(self) -> Node:
-        return unary("abs", self)
-
-    def __pow__(self, power: Any) -> Node:
-        if not isinstance(power, int) or not 1 <= power <= 8:
-            raise TraceError(f"a power of {power!r}: write products, or exp(p * log(x))")
-        result = self
-        for _ in range(power - 1):
-            result = mul(result, self)
-        return result
-
-    def __gt__(self, other: Any) -> Node:
-        return binary("gt", self, other)
-
-    def __ge__(self, other: Any) -> Node:
-        return binary("ge", self, other)
-
-    def __lt__(self, other: Any) -> Node:
-        return binary("lt", self, other)
-
-    def __le__(self, other: Any) -> Node:
-        return binary("le", self, other)
-
-    def __and__(self, other: Any) -> Node:
-        return binary("and", self, other)
-
-    def __or__(self, other: Any) -> Node:
-        return binary("or", self, other)
-
-    def __invert__(self) -> Node:
-        return unary("not", self)
-
-    def __eq__(self, other: Any) -> Node:  # type: ignore[override]
-        # Sets and dictionaries of nodes go by identity first, and no two have the same hash.
-        return binary("eq", self, other)
-
-    def __ne__(self, other: Any) -> Node:  # type: ignore[override]
-        return unary("not", binary("eq", self, other))
-
-    __hash__ = object.__hash__
-
-    def __bool__(self) -> bool:
-        raise TraceError(
-            "a Python branch (if, and, or, not, min, max) on a value that differs from neuron to "
-            "neuron: write torch.where, torch.maximum or torch.minimum"
-        )
-
-    def __float__(self) -> float:
-        raise TraceError("a number is wanted of a value that differs from neuron to neuron")
-
-    __int__ = __index__ = __float__
-
-    def __len__(self) -> int:
-        raise TraceError("a step has no shapes: it is written for a single neuron")
-
-    def __iter__(self) -> Iterator:
-        raise TraceError("a step has no shapes: it is written for a single neuron")
-
-    def __getitem__(self, key: Any) -> Node:
-        raise TraceError("a step has no shapes: it is written for a single neuron")
-
-    def detach(self) -> Node:
-        return unary("detach", self)
-
-    def exp(self) -> Node:
-        return unary("exp", self)
-
-    def log(self) -> Node:
-        return unary("log", self)
-
-    def sqrt(self) -> Node:
-        return unary("sqrt", self)
-
-    def abs(self) -> Node:
-        return unary("abs", self)
-
-    def tanh(self) -> Node:
-        return unary("tanh", self)
-
-    def cos(self) -> Node:
-        return unary("cos", self)
-
-    def sin(self) -> Node:
-        return unary("sin", self)
-
-    def sigmoid(self) -> Node:
-        return unary("sigmoid", self)
-
-    def square(self) -> Node:
-        return mul(self, self)
-
-    def relu(self) -> Node:
-        return where(self > 0, self, 0.0)
-
-    def clamp(self, min: Any = None, max: Any = None) -> Node:
-        # Not by maximum and minimum, which share the gradient where the two are equal.
-        low = self if min is None else where(self < min, min, self)
-        return low if max is None else where(low > max, max, low)
-
-    def clamp_min(self, min: Any) -> Node:
-        return self.clamp(min=min)
-
-    def clamp_max(self, max: Any) -> Node:
-        return self.clamp(max=max)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what Python asks of any object
-            raise AttributeError(name)
-        raise TraceError(f"'.{name}' cannot be traced: must be {_KNOWN}")
-
-    @classmethod
-    def __torch_function__(cls, function: Callable, types: Any, args=(), kwargs=None) -> Any:
-        """Called by PyTorch in the place of its own function."""
-        name = getattr(function, "__name__", str(function)).strip("_")
-        ours = _FUNCTIONS.get(name)
-        if ours is None:
-            raise TraceError(f"'torch.{name}' cannot be traced: must be {_KNOWN}")
-        return ours(*args, **(kwargs or {}))
-
-
-_KNOWN = (
-    "arithmetic, a comparison, exp, log, sqrt, abs, tanh, sigmoid, cos, sin, relu, square, clamp, "
-    "maximum, minimum, where or detach"
-)
-
 
 def constant(value: float) -> Node:
     if value != value:
@@ -228,17 +72,9 @@ def constant(value: float) -> Node:
     return Node("const", float(value))
 
 
-def node(value: Any) -> Node:
-    """A value as a node.
-
-    Raises:
-        TraceError: it is neither a node nor a number.
-    """
-    if isinstance(value, Node):
-        return value
-    if isinstance(value, bool | int | float):
-        return constant(value)
-    raise TraceError(f"a {type(value).__name__} in a step: must be a number, a state or parameter")
+def node(value: Node | float) -> Node:
+    """A number as a node too."""
+    return value if isinstance(value, Node) else constant(value)
 
 
 def is_constant(x: Node, value: float | None = None) -> bool:
@@ -259,10 +95,10 @@ def _conditions(*values: Any) -> tuple[Node, ...]:
     return nodes
 
 
-def _truths(*values: Any) -> tuple[Node, ...]:
-    """Nodes; a number among them counts as whether it is not 0."""
-    nodes = map(node, values)
-    return tuple(n if n.is_condition else n != 0.0 for n in nodes)
+def truth(x: Any) -> Node:
+    """A node that is a comparison; a number counts as whether it is not 0."""
+    x = node(x)
+    return x if x.is_condition else unary("not", binary("eq", x, 0.0))
 
 
 def unary(op: str, x: Any) -> Node:
@@ -343,31 +179,3 @@ def where(condition: Any, x: Any, y: Any) -> Node:
         raise TraceError("the first argument of torch.where must be a comparison")
     x, y = _numbers(x, y)
     return x if x is y else Node("where", condition, x, y)
-
-
-def _clamp(x: Any, min: Any = None, max: Any = None) -> Node:
-    return node(x).clamp(min, max)
-
-
-_FUNCTIONS: dict[str, Callable[..., Node]] = {
-    "add": add, "sub": sub, "mul": mul, "div": div, "neg": neg, "true_divide": div,
-    "subtract": sub, "multiply": mul, "divide": div, "negative": neg,
-    "rsub": lambda x, y: sub(y, x),
-    **{name: lambda x, op=name: unary(op, x)
-       for name in ("exp", "log", "sqrt", "abs", "tanh", "sigmoid", "cos", "sin", "detach")},
-    **{name: lambda x, y, op=name: binary(op, x, y) for name in ("gt", "ge", "lt", "le", "eq")},
-    "ne": lambda x, y: node(x) != y,
-    "greater": lambda x, y: binary("gt", x, y), "greater_equal": lambda x, y: binary("ge", x, y),
-    "less": lambda x, y: binary("lt", x, y), "less_equal": lambda x, y: binary("le", x, y),
-    "not_equal": lambda x, y: node(x) != y,
-    "absolute": lambda x: unary("abs", x),
-    "square": lambda x: mul(x, x),
-    "relu": lambda x: node(x).relu(),
-    "maximum": lambda x, y: binary("max", x, y),
-    "minimum": lambda x, y: binary("min", x, y),
-    "clamp": _clamp, "clip": _clamp,
-    "where": where,
-    "logical_and": lambda x, y: binary("and", *_truths(x, y)),
-    "logical_or": lambda x, y: binary("or", *_truths(x, y)),
-    "logical_not": lambda x: unary("not", *_truths(x)),
-}  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Literal
 
 from snn.neurons.declaration.adjoint import INCOMING, SLOPE, adjoint_of, depends, differentiate
 from snn.neurons.declaration.cut import smallest_cut
-from snn.neurons.declaration.graph import Node, where
+from snn.neurons.declaration.graph import Node, add, binary, where
 from snn.neurons.declaration.neuron import DeclarationError, Neuron
 from snn.neurons.declaration.trace import StepGraph, trace
 from snn.neurons.declaration.walk import fingerprint, inputs, substitute
@@ -187,7 +187,7 @@ class Program:
 
 
 def _fired(compared: Node) -> Node:
-    return where(compared > StepGraph.threshold, 1.0, 0.0)
+    return where(binary("gt", compared, StepGraph.threshold), 1.0, 0.0)
 
 
 def is_static(n: Node) -> bool:
@@ -213,7 +213,7 @@ def _program(neuron: Neuron, bias: bool) -> Program:
     graph = trace(neuron)
     roots = [graph.compared, *graph.after.values()]
     if bias:
-        roots = substitute(roots, {StepGraph.drive: StepGraph.drive + BIAS})
+        roots = substitute(roots, {StepGraph.drive: add(StepGraph.drive, BIAS)})
     rows = _static_parts(roots)
     roots = substitute(roots, {r: row(i) for i, r in enumerate(rows)})
     after = dict(zip(graph.after, roots[1:], strict=True))

@@ -1,4 +1,4 @@
-"""A neuron's step as expressions: it is called once, with nodes in the place of tensors."""
+"""A neuron's step as expressions: it is called once, with symbols in the place of tensors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snn.neurons.declaration.check import check_declaration
-from snn.neurons.declaration.graph import Node, TraceError, node
+from snn.neurons.declaration.graph import Node, TraceError
 from snn.neurons.declaration.neuron import DeclarationError, Neuron, Values
+from snn.neurons.declaration.symbol import Symbol, as_node
 from snn.neurons.declaration.walk import inputs
 
 
@@ -46,15 +47,15 @@ def trace(neuron: Neuron) -> StepGraph:
         DeclarationError: it cannot be traced; the message names file, neuron and line.
     """
     check_declaration(neuron)
-    states = {name: StepGraph.state(name) for name in neuron.states}
-    parameters = {name: StepGraph.parameter(name) for name in neuron.parameters}
-    p = Values(**parameters, threshold=StepGraph.threshold)
+    states = {name: Symbol(StepGraph.state(name)) for name in neuron.states}
+    parameters = {name: Symbol(StepGraph.parameter(name)) for name in neuron.parameters}
+    p = Values(**parameters, threshold=Symbol(StepGraph.threshold))
     with _explained(neuron):
-        stepped = neuron.step(Values(**states), StepGraph.drive, p)
+        stepped = neuron.step(Values(**states), Symbol(StepGraph.drive), p)
         if not isinstance(stepped, tuple) or len(stepped) != 2 or not callable(stepped[1]):
             raise TraceError("step() must return what is compared, and a function of the spike")
-        compared = node(stepped[0])
-        after = stepped[1](StepGraph.spike)
+        compared = as_node(stepped[0])
+        after = stepped[1](Symbol(StepGraph.spike))
         if not isinstance(after, Mapping):
             raise TraceError("the function of the spike must return a dictionary of the states")
         missing, extra = set(states) - set(after), set(after) - set(states)
@@ -64,7 +65,7 @@ def trace(neuron: Neuron) -> StepGraph:
             raise TraceError(
                 f"the function of the spike must return every state and no other: {wrong[0]}"
             )
-        graph = StepGraph(compared, {name: node(after[name]) for name in states})
+        graph = StepGraph(compared, {name: as_node(after[name]) for name in states})
         _check_graph(graph)
     return graph
 
