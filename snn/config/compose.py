@@ -249,7 +249,8 @@ class Composer:
         parents = {key.rsplit(".", 1)[0] for key in known if "." in key}
         for override in parsed:
             key = override.key_or_group
-            if self.is_group(override) or key.startswith("hydra"):
+            added = override.is_add() or override.is_force_add()  # of which Hydra takes any
+            if added or self.is_group(override) or key.startswith("hydra"):
                 continue
             if key not in known and key not in parents:
                 target = OmegaConf.select(base, f"{key.rpartition('.')[0]}._target_")

@@ -185,6 +185,8 @@ class SpikeDataModule(LightningDataModule):
             raise DataError(f"{type(self).__name__}.load() did not set nb_units")
         self.class_names = source.class_names
         self.nb_classes = len(source.class_names)
+        if self.nb_classes < 2:
+            raise DataError(f"{type(self).__name__}: {self.nb_classes} class: expected 2 or more")
         for name, part in (("training", source.train), ("test", source.test)):
             size = self.nb_classes, self.nb_steps, self.nb_units
             part.check(*size, f"{type(self).__name__}, {name} part")

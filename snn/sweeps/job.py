@@ -94,7 +94,9 @@ def job_of(config: Mapping[str, Any], settings: DictConfig) -> Job:
 
 def line_of(job: Job, result: Mapping[str, Any]) -> str:
     """What is said of a point that is done."""
-    accuracy = result.get("metrics.final.val.accuracy") or result["metrics.final.train.accuracy"]
+    accuracy = result.get("metrics.final.val.accuracy")
+    if accuracy is None:  # 0.0 is one
+        accuracy = result["metrics.final.train.accuracy"]
     return done_line(job.path, accuracy, result["fit_seconds"])
 
 

@@ -55,6 +55,9 @@ def refusal(*overrides: str) -> str:
         ("experiment=nope", "experiment='nope': must be one of fashion_mnist"),
         ("model.nb_hiden=3", "did you mean 'model.nb_hidden'"),
         ("modle.nb_hidden=3", "did you mean 'model.nb_hidden'"),
+        ("+trainer.min_epochs=0", "trainer.min_epochs=0: must be greater than 0"),
+        ("+trainer.accumulate_grad_batches=0", "accumulate_grad_batches=0: must be greater than 0"),
+        ("+trainer.check_val_every_n_epoch=-1", "must be greater than 0"),
         ("+typo=3", "typo=3: must be one of the keys known here"),
         ("+model.typo=3", "model.typo=3: must be one of the keys known here"),
         ("+trainer.max_epoch=3", "did you mean 'trainer.max_epochs'"),
@@ -286,3 +289,8 @@ def test_a_gpu_that_is_not_here_is_said_before_data_are_loaded(
         "model.backend='gpu': must be auto or einsum: the GPU kernels need a CUDA"
     )
     preflight(["-m", "model.backend=gpu", "trainer=gpu"], CONF, "train")  # on the head of a cluster
+
+
+def test_of_several_new_keys_the_wrong_one_is_named() -> None:
+    said = refusal("+trainer.min_epochs=2", "callbacks.last.bogus=1")
+    assert said.startswith("callbacks.last.bogus=1: must be one of the keys known here")

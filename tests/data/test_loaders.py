@@ -1,5 +1,6 @@
 import inspect
 import typing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -275,6 +276,8 @@ class Promised(Randman):
 
     def load(self):
         source = self.promised.pop("source", super().load())
+        if "nb_classes" in self.promised:
+            return replace(source, class_names=source.class_names[:1])
         for name, value in self.promised.items():
             setattr(self, name, value)
         return source
@@ -286,6 +289,7 @@ class Promised(Randman):
         ({"nb_units": 5}, r"training part: samples of \d+ steps and \d+ units, but .* nb_units 5"),
         ({"nb_steps": 7}, "training part: samples of .* but nb_steps is 7"),
         ({"nb_units": None}, r"load\(\) did not set nb_units"),
+        ({"nb_classes": 1}, "1 class: expected 2 or more"),
         ({"source": None}, r"load\(\) returned a NoneType: expected a Source"),
     ],
 )

@@ -119,6 +119,16 @@ def test_an_early_stopped_run_stays_stopped(tmp_path: Path) -> None:
     assert timeless(again).keys() == timeless(first).keys()
 
 
+def test_what_may_not_stop_yet_goes_on(tmp_path: Path) -> None:
+    task = [*SMALL, "callbacks=early_stopping", "callbacks.early_stopping.patience=1"]
+    task += ["optimizer.lr=1e-9", "+trainer.min_epochs=5"]
+    assert run(tmp_path / "whole", *task, "trainer.max_epochs=9")["epochs"] == 5
+    assert run(tmp_path / "parts", *task, "trainer.max_epochs=3")["epochs"] == 3
+    again = run(tmp_path / "parts", *task, "trainer.max_epochs=9", "ckpt_path=last")
+    assert again["epochs"] == 5
+    assert same_weights(tmp_path / "whole", tmp_path / "parts")
+
+
 def test_a_moved_run_remembers_its_best_epoch(tmp_path: Path) -> None:
     # The loss falls, so the first epoch stays the one with the largest.
     task = [*SMALL, "callbacks.best.monitor=val/loss", "callbacks.best.mode=max"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks.early_stopping import EarlyStopping as LightningsEarlyStopping
 from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
+
+log = logging.getLogger(__name__)
 
 
 class EarlyStopping(LightningsEarlyStopping):
@@ -33,4 +36,6 @@ class EarlyStopping(LightningsEarlyStopping):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.stopping_reason != EarlyStoppingReason.NOT_STOPPED:
-            trainer.fit_loop.max_epochs = self.stopped_epoch + 1
+            ended = max(self.stopped_epoch + 1, trainer.fit_loop.min_epochs or 0)
+            trainer.fit_loop.max_epochs = min(ended, trainer.max_epochs)
+            log.info("stopped early after epoch %d, and stays so", ended)
