@@ -188,13 +188,15 @@ class SpikeDataModule(LightningDataModule):
         if self.nb_classes < 2:
             raise DataError(f"{type(self).__name__}: {self.nb_classes} class: expected 2 or more")
         for name, part in (("training", source.train), ("test", source.test)):
-            size = self.nb_classes, self.nb_steps, self.nb_units
-            part.check(*size, f"{type(self).__name__}, {name} part")
+            part.check_labels(self.nb_classes, f"{type(self).__name__}, {name} part")
         train_index, val_index = self.split_validation(source.train)
         self.train = source.train.subset(train_index)
         self.val = source.train.subset(val_index) if len(val_index) else None
         self.test = source.test
-        self.after_split()
+        self.after_split()  # which may bring signals to their size
+        for name, part in (("training", self.train), ("test", self.test)):
+            size = self.nb_steps, self.nb_units
+            part.check_size(*size, f"{type(self).__name__}, {name} part")
         self.summary = {**self._describe(), **source.facts}
 
     def check_augmentations(self) -> None:

@@ -51,19 +51,18 @@ class Split:
             return self.inputs[rows], self.labels[index]
         return EventBatch(self.inputs, rows), self.labels[index]
 
-    def check(self, nb_classes: int, nb_steps: int, nb_units: int, what: str) -> None:
-        """Whether samples have the size that is promised, and each the label of a class.
+    def check_size(self, nb_steps: int, nb_units: int, what: str) -> None:
+        """Whether samples are as large as promised.
 
         Args:
-            nb_classes: number of classes.
             nb_steps: time steps of a sample.
             nb_units: its units, or channels.
             what: these samples are, for messages.
 
         Raises:
-            DataError: they have not.
+            DataError: they are not.
         """
-        labels, inputs = self.labels, self.inputs
+        inputs = self.inputs
         if isinstance(inputs, Tensor):
             size = tuple(inputs.shape[1:])
         else:
@@ -73,7 +72,18 @@ class Split:
             raise DataError(
                 f"{what}: samples of {found}, but nb_steps is {nb_steps} and nb_units {nb_units}"
             )
-        samples = len(inputs)
+
+    def check_labels(self, nb_classes: int, what: str) -> None:
+        """Whether each sample has the label of a class.
+
+        Args:
+            nb_classes: number of classes.
+            what: these samples are, for messages.
+
+        Raises:
+            DataError: it has not.
+        """
+        labels, samples = self.labels, len(self.inputs)
         if labels.dtype != torch.int64 or labels.ndim != 1:
             raise DataError(
                 f"{what}: labels of shape {list(labels.shape)} and {labels.dtype}: expected one "

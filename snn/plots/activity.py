@@ -86,8 +86,9 @@ def potentials(
     """
     if not 0 <= layer < len(trace.spikes):
         raise InputError(f"layer={layer}: must be one of 0..{len(trace.spikes) - 1}")
-    if not -len(trace.input) <= sample < len(trace.input):
-        raise InputError(f"sample={sample}: must be one of 0..{len(trace.input) - 1}")
+    samples = len(trace.spikes[layer])
+    if not -samples <= sample < samples:
+        raise InputError(f"sample={sample}: must be one of 0..{samples - 1}")
     spikes = _array(trace.spikes[layer][sample])
     if wrong := [n for n in neurons or () if not 0 <= n < spikes.shape[1]]:
         raise InputError(f"neurons={wrong}: must be of 0..{spikes.shape[1] - 1}")

@@ -141,7 +141,7 @@ def test_wrong_states_and_parameters_are_refused(body, message):
     ("neuron", "said"),
     [
         (CubaLIF(reset="subtrct"), "CubaLIF: reset='subtrct': must be one of zero, subtract"),
-        (CubaLIF(detach_reset=1), "detach_reset=1: must be true or false"),
+        (CubaLIF(detach_reset="yes"), "detach_reset='yes': must be true or false"),
         (LIF(threshold="1"), "LIF: threshold='1': must be a finite number"),
         (SEAdLIF(threshold=math.nan), "threshold=nan: must be a finite number"),
     ],
