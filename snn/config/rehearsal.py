@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, MutableSet
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 
 from snn import kernels
@@ -54,16 +55,15 @@ def rehearse(config: Mapping[str, Any], *, here: bool, done: MutableSet[str] | N
             step(config)
 
 
-def _trainer_without_records(config: Mapping[str, Any]) -> None:
-    make_trainer(config["trainer"], logger=False, enable_checkpointing=False)
+def _trainer_without_records(config: Mapping[str, Any]) -> pl.Trainer:
+    return make_trainer(config["trainer"], logger=False, enable_checkpointing=False)
 
 
 def _backend_without_device(config: Mapping[str, Any]) -> None:
     """Refuse kernels of a GPU for a run on a CPU, before its data are loaded."""
     if config["model"].get("backend") != "gpu":
         return
-    trainer = make_trainer(config["trainer"], logger=False, enable_checkpointing=False)
-    device = trainer.strategy.root_device
+    device = _trainer_without_records(config).strategy.root_device
     if device.type == "cpu":  # of a GPU nothing is asked here: that would begin to use it
         obstacle = kernels.obstacle(torch.zeros(1, 1, 1), torch.float32, device, "gpu")
         if obstacle:

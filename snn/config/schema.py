@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import json
 import logging
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -105,7 +106,8 @@ def _imported(key: str, name: Any) -> Any:
         return get_object(name)
     except Exception as error:
         allowed, module = "the full name of something to import", str(name).partition(".")[0]
-        if module and importlib.util.find_spec(module) is None:
+        known = module in sys.modules  # of which not all, as __main__, can be looked for
+        if module and not known and importlib.util.find_spec(module) is None:
             allowed += f", but there is no module {module}: put its folder on PYTHONPATH"
         else:
             allowed += f" ({first_line(error.__cause__ or error)})"

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 # Shares of spikes after max_time from which on it is said, and the file is refused.
 SAID, REFUSED = 0.05, 0.9
+IN_SECONDS = "are the times in seconds, as expected?"
 
 _MIRRORS = ("https://zenkelab.org/datasets/", "https://compneuro.net/datasets/")
 _TRAIN, _TEST = "SHD/shd_train.h5", "SHD/shd_test.h5"
@@ -163,7 +164,7 @@ class SHD(SpikeDataModule):
             for part, path, file in zip(("train", "test"), paths, files, strict=True)
         )
         for path, part in zip(paths, (train, test), strict=True):
-            self._check_late(str(path), part.facts["dropped_events"], part.events.nb_events)
+            self._check_late(path, part)
         class_names = class_names_of(paths, files, train.arrays["labels"])
         for path, part in zip(paths, (train, test), strict=True):
             check_labels(path, part.arrays["labels"], len(class_names))
@@ -208,25 +209,17 @@ class SHD(SpikeDataModule):
             replace(self.binning, nb_channels=channels),
         )
         if late and not store.nb_events:
-            raise InputError(self._all_late("the recordings", late))
+            raise InputError(f"the recordings: {self.binning.lost(late, 0)}: {IN_SECONDS}")
         return store.with_units(self.nb_units)
 
-    def _check_late(self, path: str, late: int, inside: int) -> None:
+    def _check_late(self, path: Path, part: Encoded) -> None:
         """Say that spikes are lost, and refuse a file of which nearly nothing is left."""
-        whole = late + inside
-        if late > REFUSED * whole:
-            raise DataError(self._all_late(path, late, whole))
-        if late > SAID * whole:
-            log.warning(
-                "%s: %d of %d spikes come after data.max_time=%g s and are dropped",
-                *(path, late, whole, self.binning.max_time),
-            )
-
-    def _all_late(self, what: str, late: int, whole: int | None = None) -> str:
-        return (
-            f"{what}: {late} of {whole or late} spikes come after "
-            f"data.max_time={self.binning.max_time:g} s: are the times in seconds, as expected?"
-        )
+        late, inside = part.facts["dropped_events"], part.events.nb_events
+        lost, share = self.binning.lost(late, inside), late / max(late + inside, 1)
+        if share > REFUSED:
+            raise DataError(f"{path}: {lost}: {IN_SECONDS}")
+        if share > SAID:
+            log.warning("%s: %s and are dropped", path, lost)
 
     def split_validation(self, train: Split) -> tuple[Tensor, Tensor]:
         if self.split_by == "stratified" or not self.val_fraction:

@@ -41,6 +41,10 @@ class Binning:
     channels_per_unit: int = 1
     channel_limit: int = 700
 
+    def lost(self, late: int, inside: int) -> str:
+        """That spikes come too late, for messages."""
+        return f"{late} of {late + inside} spikes come after data.max_time={self.max_time:g} s"
+
 
 def read_class_names(path: Path) -> list[str] | None:
     """``extra/keys`` as text, or None.

@@ -98,9 +98,9 @@ class EventStore:
         small = nb_rows * nb_units < 2**31  # half the bytes, sorted twice as fast
         key = sample.astype(np.int32 if small else np.int64)
         key *= nb_steps
-        key += step.astype(key.dtype, copy=False)
+        key += step
         key *= nb_units
-        key += unit.astype(key.dtype, copy=False)
+        key += unit
         if (key[1:] < key[:-1]).any():
             key.sort()
         row = key // nb_units
@@ -307,4 +307,5 @@ def _checked_ids(name: str, values: ArrayLike, limit: int) -> np.ndarray:
     low, high = int(array.min()), int(array.max())
     if low < 0 or high >= limit:
         raise ValueError(f"{name}: {low}..{high} is outside 0..{limit - 1}")
-    return array
+    # numpy adds these to others as floats
+    return array.astype(np.int64) if array.dtype == np.uint64 else array

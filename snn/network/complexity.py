@@ -32,14 +32,14 @@ products of a GRU's gates with its states per unit and step.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from snn.errors import InputError
 from snn.events import EventBatch, EventStore
+from snn.network.evaluating import evaluating
 from snn.network.hidden import HiddenLayer
 from snn.network.neuron_layer import NeuronLayer
 from snn.network.recurrent import RecurrentNetwork
@@ -61,18 +61,6 @@ class _Counts(NamedTuple):
     updates: int
 
 
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode for a while; every part goes back to the mode that it had."""
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
-
-
 @torch.no_grad()
 def neurobench(
     network: SpikingNetwork | RecurrentNetwork, batches: Iterable[Tensor | EventBatch | EventStore]
@@ -91,9 +79,9 @@ def neurobench(
     count = _count_spiking if spiking else _count_recurrent
     with evaluating(network):
         counts = [count(network, x) for x in batches]
-    total = _Counts(*map(sum, zip(*counts, strict=True))) if counts else None
-    if total is None or not total.samples:
+    if not any(part.samples for part in counts):
         raise InputError("no samples: expected at least one, of which operations are counted")
+    total = _Counts(*map(sum, zip(*counts, strict=True)))
     weights = [w for w, _ in _connections(network)] if spiking else network.weights()
     zeros = sum(int((weight == 0).sum()) for weight in weights)
     stored = [*network.parameters(), *network.buffers()]

@@ -107,7 +107,6 @@ class SpikingNetwork(nn.Module):
             Readout potentials ``[batch, step + 1, class]``, and the spike counts ``[batch, unit]``
             of each hidden layer.
         """
-        self._check_input(x)
         backend = self.backend_for(x)
         if backend != "einsum" and self.one_call:
             return kernels.network(x, **self.kernel_arguments(x), backend=backend)
@@ -149,7 +148,9 @@ class SpikingNetwork(nn.Module):
 
         Raises:
             ConfigError: the backend was named and cannot be used here.
+            ValueError, TypeError: the input is none of this network's.
         """
+        self._check_input(x)
         chosen, reason = "einsum", "as configured"
         if self.backend != "einsum":
             weight = self.readout.weight
@@ -189,7 +190,6 @@ class SpikingNetwork(nn.Module):
 
     def kernel_arguments(self, x: Tensor | EventBatch | EventStore) -> dict[str, Any]:
         """The parameters as the kernels take them; draws the dropout masks."""
-        self._check_input(x)
         layers = [
             layer.kernel_parameters(layer.draw_mask(*size_of(x)), None if i else x)
             for i, layer in enumerate(self.hidden)

@@ -137,7 +137,7 @@ def neuron_layer(
 def _like(value: Tensor | float, z: Tensor) -> Tensor:
     """A next state as ``[batch, unit]``, whatever it depends on."""
     plain = isinstance(value, Tensor) and value.shape == z.shape
-    return value.to(z.dtype) if plain else (value + 0.0 * z).to(z.dtype)
+    return (value if plain else value + 0.0 * z).to(z.dtype)
 
 
 def _require_latency(neuron: Neuron) -> None:

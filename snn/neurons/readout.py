@@ -114,9 +114,7 @@ def running_logits(trace: Tensor, rule: str = "max") -> Tensor:
     Raises:
         ConfigError: the rule is unknown.
     """
-    if rule not in _RUNNING:
-        raise ConfigError("logit_rule", rule, f"one of {', '.join(_RUNNING)}")
-    return _RUNNING[rule](trace)
+    return _known(rule, _RUNNING)(trace)
 
 
 def decision_step(running: Tensor) -> Tensor:
@@ -137,6 +135,10 @@ def logits(trace: Tensor, rule: str = "max") -> Tensor:
     Raises:
         ConfigError: the rule is unknown.
     """
-    if rule not in LOGIT_RULES:
-        raise ConfigError("logit_rule", rule, f"one of {', '.join(LOGIT_RULES)}")
-    return LOGIT_RULES[rule](trace)
+    return _known(rule, LOGIT_RULES)(trace)
+
+
+def _known(rule: str, rules: dict[str, Callable[[Tensor], Tensor]]) -> Callable[[Tensor], Tensor]:
+    if rule not in rules:
+        raise ConfigError("logit_rule", rule, f"one of {', '.join(rules)}")
+    return rules[rule]

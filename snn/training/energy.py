@@ -11,6 +11,7 @@ from torch import nn
 
 from snn.data.base import SpikeDataModule
 from snn.energy import Meter
+from snn.network.evaluating import evaluating
 
 MOST_BATCHES = 8  # that take turns in the window of inference
 
@@ -52,10 +53,8 @@ def inference_energy(
         if meter.in_use:
             loader = data.eval_dataloaders()[split]
             batches = [x.to(device) for x, _ in islice(loader, MOST_BATCHES)]
-            training = network.training
-            network.eval()
-            window = meter.repeated(_work(network, device, batches))
-            network.train(training)
+            with evaluating(network):
+                window = meter.repeated(_work(network, device, batches))
     if window is None or window.joules is None:
         # Its length stays on record: the counters resolved nothing in so much time.
         seconds = None if window is None else window.seconds

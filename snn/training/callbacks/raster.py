@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from torch import nn
 
+from snn.network.evaluating import evaluating
 from snn.plots import potentials, raster, readout
 from snn.training.trackers import send_figure, takes_figures
 
@@ -55,12 +56,9 @@ class SpikeRaster(pl.Callback):
         split = datamodule.train if datamodule.val is None else datamodule.val
         # evenly spaced, since a split may be sorted by class
         inputs, labels = split[torch.linspace(0, len(split) - 1, self.samples).long()]
-        training = module.network.training
-        module.network.eval()
-        with torch.no_grad():
+        with evaluating(module.network), torch.no_grad():
             inputs = inputs.to(module.device)
             trace, output = module.network.trace(inputs), module(inputs)
-        module.network.train(training)
         predicted = output.logits.argmax(1).tolist()
         names, step = datamodule.class_names, datamodule.time_step
         figures = {}
